@@ -1,0 +1,175 @@
+//! Ops as data: what is to be computed, as small structs of sizes and flags.
+//!
+//! An [`Op`] is everything a [`Backend`](crate::Backend) is told besides the buffers. Each op has a
+//! file here that says what it computes, what its operands are, and which sizes it can have; the
+//! files of the same name in the CPU backend, in the tensor crate and in the conformance suite
+//! compute it, differentiate it and check it.
+//!
+//! Floats of one call are all of one type; labels are [`DType::U32`](crate::DType::U32). No output overlaps another
+//! operand.
+
+mod accumulate;
+mod batch_norm;
+mod binary;
+mod broadcast;
+mod conv2d;
+mod cross_entropy;
+mod fill;
+mod matmul;
+mod operands;
+mod permute;
+mod pool2d;
+mod reduce;
+mod scaled_sum;
+mod slice;
+mod softmax;
+mod step;
+mod unary;
+
+pub use accumulate::Accumulate;
+pub use batch_norm::BatchNorm;
+pub use binary::{Binary, BinaryKind};
+pub use broadcast::Broadcast;
+pub use conv2d::Conv2d;
+pub use cross_entropy::CrossEntropy;
+pub use fill::Fill;
+pub use matmul::MatMul;
+pub use operands::{Access, Kind, Operand, Operands};
+pub use permute::Permute;
+pub use pool2d::{Pool2d, PoolKind};
+pub use reduce::{Reduce, ReduceKind};
+pub use scaled_sum::ScaledSum;
+pub use slice::Slice;
+pub use softmax::Softmax;
+pub use step::{Segment, Step};
+pub use unary::{Unary, UnaryKind};
+
+/// Something a backend can compute.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Op {
+    /// Convolution.
+    Conv2d(Conv2d),
+    /// Gradient of a convolution with respect to its input.
+    Conv2dGradInput(Conv2d),
+    /// Gradient of a convolution with respect to its weight.
+    Conv2dGradWeight(Conv2d),
+    /// Matrix product.
+    MatMul(MatMul),
+    /// A function of each element.
+    Unary(Unary),
+    /// Gradient of a function of each element.
+    UnaryGrad(Unary),
+    /// Arithmetic on two tensors, with broadcasting.
+    Binary(Binary),
+    /// A linear combination of several tensors.
+    ScaledSum(ScaledSum),
+    /// `y <- a x + b y`, in place.
+    Accumulate(Accumulate),
+    /// Sum, mean or maximum over some axes.
+    Reduce(Reduce),
+    /// Gradient of a maximum over some axes.
+    ReduceMaxGrad(Reduce),
+    /// Repetition along some axes, times a factor.
+    Broadcast(Broadcast),
+    /// Average or maximum over windows.
+    Pool2d(Pool2d),
+    /// Gradient of [`Op::Pool2d`].
+    Pool2dGrad(Pool2d),
+    /// Batch normalisation by the statistics of the batch.
+    BatchNorm(BatchNorm),
+    /// Gradients of [`Op::BatchNorm`].
+    BatchNormGrad(BatchNorm),
+    /// Batch normalisation by given statistics.
+    BatchNormInference(BatchNorm),
+    /// Gradients of [`Op::BatchNormInference`].
+    BatchNormInferenceGrad(BatchNorm),
+    /// Softmax or its logarithm, row by row.
+    Softmax(Softmax),
+    /// Gradient of [`Op::Softmax`].
+    SoftmaxGrad(Softmax),
+    /// Mean cross-entropy of logits against labels.
+    CrossEntropy(CrossEntropy),
+    /// Gradient of [`Op::CrossEntropy`] with respect to the logits.
+    CrossEntropyGrad(CrossEntropy),
+    /// A strided block of a tensor.
+    Slice(Slice),
+    /// A tensor written into a strided block of zeros: the transpose of [`Op::Slice`].
+    Embed(Slice),
+    /// Axes in another order.
+    Permute(Permute),
+    /// All elements the same.
+    Fill(Fill),
+    /// One step of an optimizer.
+    Step(Step),
+}
+
+impl Op {
+    /// The op's name in messages.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Op::Conv2d(_) => "conv2d",
+            Op::Conv2dGradInput(_) => "conv2d gradient of the input",
+            Op::Conv2dGradWeight(_) => "conv2d gradient of the weight",
+            Op::MatMul(_) => "matmul",
+            Op::Unary(unary) => unary.kind.name(),
+            Op::UnaryGrad(_) => "gradient of an element-wise function",
+            Op::Binary(binary) => binary.kind.name(),
+            Op::ScaledSum(_) => "scaled sum",
+            Op::Accumulate(_) => "accumulate",
+            Op::Reduce(reduce) => reduce.kind.name(),
+            Op::ReduceMaxGrad(_) => "gradient of max",
+            Op::Broadcast(_) => "broadcast",
+            Op::Pool2d(pool) => pool.kind.name(),
+            Op::Pool2dGrad(_) => "gradient of pooling",
+            Op::BatchNorm(_) => "batch norm",
+            Op::BatchNormGrad(_) => "gradient of batch norm",
+            Op::BatchNormInference(_) => "batch norm (inference)",
+            Op::BatchNormInferenceGrad(_) => "gradient of batch norm (inference)",
+            Op::Softmax(softmax) => softmax.name(),
+            Op::SoftmaxGrad(_) => "gradient of softmax",
+            Op::CrossEntropy(_) => "cross-entropy",
+            Op::CrossEntropyGrad(_) => "gradient of cross-entropy",
+            Op::Slice(_) => "slice",
+            Op::Embed(_) => "embed",
+            Op::Permute(_) => "permute",
+            Op::Fill(_) => "fill",
+            Op::Step(_) => "optimizer step",
+        }
+    }
+
+    /// The operands, in order: what each is called, how long it is, and what is done to it.
+    #[must_use]
+    pub fn operands(&self) -> Operands {
+        match self {
+            Op::Conv2d(op) => op.operands(),
+            Op::Conv2dGradInput(op) => op.grad_input_operands(),
+            Op::Conv2dGradWeight(op) => op.grad_weight_operands(),
+            Op::MatMul(op) => op.operands(),
+            Op::Unary(op) => op.operands(),
+            Op::UnaryGrad(op) => op.grad_operands(),
+            Op::Binary(op) => op.operands(),
+            Op::ScaledSum(op) => op.operands(),
+            Op::Accumulate(op) => op.operands(),
+            Op::Reduce(op) => op.operands(),
+            Op::ReduceMaxGrad(op) => op.max_grad_operands(),
+            Op::Broadcast(op) => op.operands(),
+            Op::Pool2d(op) => op.operands(),
+            Op::Pool2dGrad(op) => op.grad_operands(),
+            Op::BatchNorm(op) => op.operands(),
+            Op::BatchNormGrad(op) => op.grad_operands(),
+            Op::BatchNormInference(op) => op.inference_operands(),
+            Op::BatchNormInferenceGrad(op) => op.inference_grad_operands(),
+            Op::Softmax(op) => op.operands(),
+            Op::SoftmaxGrad(op) => op.grad_operands(),
+            Op::CrossEntropy(op) => op.operands(),
+            Op::CrossEntropyGrad(op) => op.grad_operands(),
+            Op::Slice(op) => op.operands(),
+            Op::Embed(op) => op.embed_operands(),
+            Op::Permute(op) => op.operands(),
+            Op::Fill(op) => op.operands(),
+            Op::Step(op) => op.operands(),
+        }
+    }
+}

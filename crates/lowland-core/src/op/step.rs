@@ -1,0 +1,84 @@
+//! One step of an optimizer, as data.
+
+use std::sync::Arc;
+
+use super::{Operand, Operands};
+use crate::chain::{Chain, Prepared};
+use crate::{Error, Result};
+
+/// A range of parameters that a step updates, and where its state lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// The first element in the arenas of parameters and gradients.
+    pub param: usize,
+    /// The first element in each state slot.
+    pub state: usize,
+    /// The number of elements.
+    pub len: usize,
+}
+
+/// A chain run over segments of arenas: the step of one parameter group.
+///
+/// Inputs: `grads`. Outputs: `params`, then one for each of the chain's state slots; all are read
+/// and written, in the segments alone.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Step {
+    /// The update.
+    pub chain: Arc<Chain>,
+    /// Its scalars at this step.
+    pub prepared: Prepared,
+    /// What is updated.
+    pub segments: Arc<[Segment]>,
+    /// Elements of the arenas of parameters and of gradients.
+    pub params_len: usize,
+    /// Elements of each state slot.
+    pub state_len: usize,
+}
+
+impl Step {
+    /// The step of a chain.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where a segment leaves its arena or overlaps another, or where the scalars
+    /// are not those of the chain.
+    pub fn new(
+        chain: Arc<Chain>,
+        prepared: Prepared,
+        segments: Arc<[Segment]>,
+        params_len: usize,
+        state_len: usize,
+    ) -> Result<Self> {
+        let invalid = |message: String| Err(Error::invalid("optimizer step", message));
+        if prepared.scalars.len() != chain.stages().len() {
+            return invalid("the scalars were prepared for another chain".into());
+        }
+        let stateful = !chain.slots().is_empty();
+        for segment in segments.iter() {
+            let fits = |start: usize, available: usize| {
+                start.checked_add(segment.len).is_some_and(|end| end <= available)
+            };
+            if !fits(segment.param, params_len) || stateful && !fits(segment.state, state_len) {
+                return invalid(format!(
+                    "{segment:?} leaves arenas of {params_len} parameters and {state_len} states"
+                ));
+            }
+        }
+        let starts: [fn(&Segment) -> usize; 2] = [|s| s.param, |s| s.state];
+        for start in &starts[..1 + usize::from(stateful)] {
+            let mut sorted: Vec<Segment> = segments.iter().copied().filter(|s| s.len > 0).collect();
+            sorted.sort_unstable_by_key(start);
+            if let Some(pair) = sorted.windows(2).find(|p| start(&p[0]) + p[0].len > start(&p[1])) {
+                return invalid(format!("{:?} and {:?} overlap", pair[0], pair[1]));
+            }
+        }
+        Ok(Step { chain, prepared, segments, params_len, state_len })
+    }
+
+    pub(super) fn operands(&self) -> Operands {
+        let slots = self.chain.stages().iter().map(|stage| stage.slots().len()).sum();
+        let mut outputs = vec![Operand::update("params", self.params_len)];
+        outputs.extend(vec![Operand::update("state", self.state_len); slots]);
+        Operands { inputs: vec![Operand::read("grads", self.params_len)], outputs }
+    }
+}
