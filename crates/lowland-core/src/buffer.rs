@@ -75,7 +75,9 @@ impl Buffer {
     /// Whether two buffers share an element.
     #[must_use]
     pub fn overlaps(&self, other: &Buffer) -> bool {
-        Arc::ptr_eq(&self.storage, &other.storage)
+        !self.is_empty()
+            && !other.is_empty()
+            && Arc::ptr_eq(&self.storage, &other.storage)
             && self.offset < other.offset + other.len
             && other.offset < self.offset + self.len
     }
@@ -114,6 +116,7 @@ mod tests {
         assert!(whole.slice(1, usize::MAX).is_err());
         let other = Buffer::new(Arc::new(Nothing), DType::F32, 10);
         assert!(!whole.overlaps(&other));
+        assert!(!whole.overlaps(&whole.slice(5, 0).unwrap()), "nothing is shared with nothing");
     }
 
     #[test]

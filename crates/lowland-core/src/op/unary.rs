@@ -6,7 +6,7 @@ use super::{Operand, Operands};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum UnaryKind {
-    /// `max(x, 0)`; its derivative is 0 at 0.
+    /// `max(x, 0)`, where a NaN stays one; its derivative is 0 at 0.
     Relu,
     /// The inverse tangent.
     Atan,
