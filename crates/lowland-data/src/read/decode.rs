@@ -1,0 +1,94 @@
+//! Decoding one JPEG or PNG image into bytes `[H, W, C]`.
+
+use std::io::Cursor;
+
+use image::codecs::png::PngDecoder;
+use image::{ColorType, ImageDecoder, Limits};
+use zune_jpeg::JpegDecoder;
+use zune_jpeg::zune_core::bytestream::ZCursor;
+use zune_jpeg::zune_core::colorspace::ColorSpace;
+use zune_jpeg::zune_core::options::DecoderOptions;
+
+/// The largest width and height.
+const MAX_SIDE: usize = 4096;
+
+/// An image whose header has been read. The format is told from the first bytes, not from the name.
+pub(super) enum Encoded<'a> {
+    Jpeg(Box<JpegDecoder<ZCursor<&'a [u8]>>>, [usize; 3]),
+    Png(Box<PngDecoder<Cursor<&'a [u8]>>>, [usize; 3]),
+}
+
+impl<'a> Encoded<'a> {
+    /// Reads the header. An error is a sentence without the file's name.
+    pub fn read(bytes: &'a [u8]) -> Result<Encoded<'a>, String> {
+        if bytes.starts_with(&[0xff, 0xd8, 0xff]) {
+            read_jpeg(bytes)
+        } else if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+            read_png(bytes)
+        } else if bytes.is_empty() {
+            Err("the file is empty".to_string())
+        } else {
+            Err("the content is neither JPEG nor PNG".to_string())
+        }
+    }
+
+    /// `[H, W, C]`; C is 1 or 3.
+    pub fn shape(&self) -> [usize; 3] {
+        match self {
+            Encoded::Jpeg(_, shape) | Encoded::Png(_, shape) => *shape,
+        }
+    }
+
+    /// "JPEG" or "PNG".
+    pub fn format(&self) -> &'static str {
+        match self {
+            Encoded::Jpeg(..) => "JPEG",
+            Encoded::Png(..) => "PNG",
+        }
+    }
+
+    /// Decodes into `out`, which has exactly `H * W * C` bytes.
+    pub fn decode_into(self, out: &mut [u8]) -> Result<(), String> {
+        match self {
+            Encoded::Jpeg(mut decoder, _) => decoder.decode_into(out).map_err(|e| e.to_string()),
+            Encoded::Png(decoder, _) => decoder.read_image(out).map_err(|e| e.to_string()),
+        }
+    }
+}
+
+fn read_jpeg(bytes: &[u8]) -> Result<Encoded<'_>, String> {
+    // Strict: an image that ends early is an error and not a grey area.
+    let options = DecoderOptions::default()
+        .set_strict_mode(true)
+        .set_max_width(MAX_SIDE)
+        .set_max_height(MAX_SIDE);
+    let mut decoder = JpegDecoder::new_with_options(ZCursor::new(bytes), options);
+    decoder.decode_headers().map_err(|e| e.to_string())?;
+    let info = decoder.info().ok_or("the JPEG header is incomplete")?;
+    let (channels, colour) = match info.components {
+        1 => (1, ColorSpace::Luma),
+        3 => (3, ColorSpace::RGB),
+        n => return Err(format!("it has {n} colour components; save it as RGB or grey")),
+    };
+    decoder.set_options(options.jpeg_set_out_colorspace(colour));
+    let shape = [usize::from(info.height), usize::from(info.width), channels];
+    Ok(Encoded::Jpeg(Box::new(decoder), shape))
+}
+
+fn read_png(bytes: &[u8]) -> Result<Encoded<'_>, String> {
+    let mut limits = Limits::default();
+    limits.max_image_width = Some(MAX_SIDE as u32);
+    limits.max_image_height = Some(MAX_SIDE as u32);
+    let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(|e| e.to_string())?;
+    let (width, height) = decoder.dimensions();
+    let channels = match decoder.color_type() {
+        ColorType::L8 => 1,
+        ColorType::Rgb8 => 3,
+        other => {
+            return Err(format!(
+                "its pixels are {other:?}; save it as 8-bit RGB or grey without transparency"
+            ));
+        }
+    };
+    Ok(Encoded::Png(Box::new(decoder), [height as usize, width as usize, channels]))
+}
