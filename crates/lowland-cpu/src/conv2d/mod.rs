@@ -1,0 +1,93 @@
+//! Two-dimensional convolution and its two gradients.
+//!
+//! The gradient of the input is a convolution of `dy` with flipped, transposed weights, so the
+//! forward pass and it share their code: both are a [`Correlation`]. The gradient of the weight is
+//! a sum over pixels with code of its own.
+//!
+//! [`generic`] and [`generic_weight`] handle every shape and both float types. The [`direct`]
+//! kernels handle what networks are made of, 3x3 and 1x1 kernels in `f32`, on x86.
+//!
+//! Nothing here allocates: packed weights and private weight gradients live in a scratch slice of
+//! [`scratch_len`] elements, whose contents do not matter. No result depends on the number of
+//! threads: work is split by shape alone.
+
+use lowland_core::Real;
+use lowland_core::op::Conv2d;
+
+use crate::threads::Threads;
+use correlation::Correlation;
+pub use isa::Isa;
+
+mod correlation;
+#[cfg_attr(not(target_arch = "x86_64"), path = "direct_elsewhere.rs")]
+mod direct;
+mod generic;
+mod generic_weight;
+mod isa;
+#[cfg(test)]
+mod tests;
+mod weight_sum;
+
+/// One of the three convolution ops.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// `y` from `x` and `w`.
+    Forward,
+    /// `dx` from `dy` and `w`.
+    GradInput,
+    /// `dw` from `x` and `dy`.
+    GradWeight,
+}
+
+/// The number of scratch elements that a pass wants.
+pub(crate) fn scratch_len<T: Real>(isa: Isa, op: &Conv2d, pass: Pass) -> usize {
+    direct::scratch_len::<T>(isa, op, pass).unwrap_or_else(|| match pass {
+        Pass::Forward | Pass::GradInput => generic::scratch_len(op),
+        Pass::GradWeight => generic_weight::scratch_len(op),
+    })
+}
+
+/// `y`, `[N, H', W', O]`, from `x`, `[N, H, W, I]`, and `w`, `[O, I / groups, kh, kw]`.
+pub(crate) fn forward<T: Real>(
+    isa: Isa,
+    op: &Conv2d,
+    threads: &Threads,
+    x: &[T],
+    w: &[T],
+    y: &mut [T],
+    scratch: &mut [T],
+) {
+    if !direct::run(isa, op, Pass::Forward, threads, x, w, y, scratch) {
+        generic::run(&Correlation::forward(op), threads, x, w, y, scratch);
+    }
+}
+
+/// `dx`, `[N, H, W, I]`, from `dy`, `[N, H', W', O]`, and `w`, `[O, I / groups, kh, kw]`.
+pub(crate) fn grad_input<T: Real>(
+    isa: Isa,
+    op: &Conv2d,
+    threads: &Threads,
+    dy: &[T],
+    w: &[T],
+    dx: &mut [T],
+    scratch: &mut [T],
+) {
+    if !direct::run(isa, op, Pass::GradInput, threads, dy, w, dx, scratch) {
+        generic::run(&Correlation::grad_input(op), threads, dy, w, dx, scratch);
+    }
+}
+
+/// `dw`, `[O, I / groups, kh, kw]`, from `x`, `[N, H, W, I]`, and `dy`, `[N, H', W', O]`.
+pub(crate) fn grad_weight<T: Real>(
+    isa: Isa,
+    op: &Conv2d,
+    threads: &Threads,
+    x: &[T],
+    dy: &[T],
+    dw: &mut [T],
+    scratch: &mut [T],
+) {
+    if !direct::run(isa, op, Pass::GradWeight, threads, x, dy, dw, scratch) {
+        generic_weight::run(op, threads, x, dy, dw, scratch);
+    }
+}

@@ -1,0 +1,165 @@
+//! The backend.
+
+use std::sync::Arc;
+
+use lowland_core::{Backend, Buffer, DType, Error, HostMut, HostRef, MemoryStats, Op, Result};
+
+use crate::NAME;
+use crate::access::Access;
+use crate::context::Context;
+use crate::conv2d::Isa;
+use crate::memory::Plain;
+use crate::pool::Pool;
+use crate::run::{run, supports};
+use crate::storage::CpuStorage;
+use crate::threads::Threads;
+
+/// The processor and the memory of this machine, as a [`Backend`].
+///
+/// It runs one op at a time, on all of its threads; calls from several threads wait for each other.
+/// Buffers may outlive it. Each `Cpu` has its own memory pool, and takes its own buffers alone.
+#[derive(Debug)]
+pub struct Cpu {
+    isa: Isa,
+    threads: Threads,
+    pool: Arc<Pool>,
+}
+
+impl Cpu {
+    /// A backend that works on this many threads, the calling one among them; 0 counts as 1. Where
+    /// the system refuses to start so many, the calling thread works alone.
+    ///
+    /// The results of ops do not depend on the number of threads, in any bit.
+    #[must_use]
+    pub fn new(threads: usize) -> Self {
+        Cpu { isa: Isa::detect(), threads: Threads::new(threads), pool: Arc::default() }
+    }
+
+    /// [`Cpu::new`], with the kernels of one instruction set rather than the fastest there is.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where this processor lacks it.
+    pub fn with_isa(threads: usize, isa: Isa) -> Result<Self> {
+        if !isa.is_available() {
+            let message = format!("this processor has no {}", isa.name());
+            return Err(Error::invalid("cpu backend", message));
+        }
+        Ok(Cpu { isa, ..Cpu::new(threads) })
+    }
+
+    /// A backend with a thread for each core that this process may use.
+    #[must_use]
+    pub fn with_all_cores() -> Self {
+        Cpu::new(std::thread::available_parallelism().map_or(1, usize::from))
+    }
+
+    /// The number of threads that work, the calling one among them.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads.count()
+    }
+
+    /// The instruction set whose kernels run.
+    #[must_use]
+    pub fn isa(&self) -> Isa {
+        self.isa
+    }
+
+    fn context(&self) -> Context<'_> {
+        Context { isa: self.isa, threads: &self.threads, pool: &self.pool }
+    }
+
+    fn write<T: Plain>(&self, from: &[T], to: &Buffer) -> Result<()> {
+        check_host("upload", to, from.len(), T::DTYPE)?;
+        Access::wait(&self.pool).write::<T>("upload", to)?.copy_from_slice(from);
+        Ok(())
+    }
+
+    fn read<T: Plain>(&self, from: &Buffer, to: &mut [T]) -> Result<()> {
+        check_host("download", from, to.len(), T::DTYPE)?;
+        to.copy_from_slice(Access::wait(&self.pool).read::<T>("download", from)?);
+        Ok(())
+    }
+}
+
+/// Checks that host memory fits a buffer.
+fn check_host(op: &'static str, buffer: &Buffer, len: usize, dtype: DType) -> Result<()> {
+    if (buffer.len(), buffer.dtype()) == (len, dtype) {
+        return Ok(());
+    }
+    let (want_len, want) = (buffer.len(), type_name(buffer.dtype()));
+    Err(Error::Operand { op, operand: "host", want_len, want, len, dtype })
+}
+
+fn type_name(dtype: DType) -> &'static str {
+    match dtype {
+        DType::F32 => "f32",
+        DType::F64 => "f64",
+        DType::U32 => "u32",
+        _ => "another type",
+    }
+}
+
+impl Backend for Cpu {
+    fn name(&self) -> &str {
+        NAME
+    }
+
+    fn allocate(&self, len: usize, dtype: DType) -> Result<Buffer> {
+        let bytes = len.saturating_mul(dtype.size());
+        Ok(Buffer::new(Arc::new(CpuStorage::new(&self.pool, bytes)?), dtype, len))
+    }
+
+    fn upload(&self, from: HostRef<'_>, to: &Buffer) -> Result<()> {
+        match from {
+            HostRef::F32(from) => self.write(from, to),
+            HostRef::F64(from) => self.write(from, to),
+            HostRef::U32(from) => self.write(from, to),
+            other => Err(unsupported("upload", other.dtype())),
+        }
+    }
+
+    fn download(&self, from: &Buffer, to: HostMut<'_>) -> Result<()> {
+        match to {
+            HostMut::F32(to) => self.read(from, to),
+            HostMut::F64(to) => self.read(from, to),
+            HostMut::U32(to) => self.read(from, to),
+            other => Err(unsupported("download", other.dtype())),
+        }
+    }
+
+    fn supports(&self, op: &Op, dtype: DType) -> bool {
+        supports(op, dtype)
+    }
+
+    fn run(&self, op: &Op, inputs: &[&Buffer], outputs: &[&Buffer]) -> Result<()> {
+        let dtype = op.check(inputs, outputs)?;
+        if !supports(op, dtype) {
+            return Err(unsupported(op.name(), dtype));
+        }
+        let mut access = Access::wait(&self.pool);
+        match dtype {
+            DType::F32 => {
+                let views = access.views::<f32>(op.name(), inputs, outputs)?;
+                run(op, self.context(), views)
+            }
+            DType::F64 => {
+                let views = access.views::<f64>(op.name(), inputs, outputs)?;
+                run(op, self.context(), views)
+            }
+            other => Err(unsupported(op.name(), other)),
+        }
+    }
+
+    fn sync(&self) -> Result<()> {
+        Ok(())
+    }
+
+    fn memory(&self) -> MemoryStats {
+        self.pool.stats()
+    }
+}
+
+pub(crate) fn unsupported(op: &str, dtype: DType) -> Error {
+    Error::Unsupported { op: op.into(), backend: NAME.into(), dtype }
+}

@@ -1,0 +1,185 @@
+//! From ops to the functions that compute them.
+
+use lowland_core::{DType, Op, Result};
+
+use crate::access::Views;
+use crate::context::Context;
+use crate::conv2d::{self, Pass};
+use crate::cpu::unsupported;
+use crate::scalar::Scalar;
+use crate::{
+    accumulate, batch_norm, binary, broadcast, cross_entropy, fill, matmul, permute, pool2d,
+    reduce, scaled_sum, slice, softmax, step, unary,
+};
+
+/// Whether [`run`] knows an op.
+pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
+    let known = match op {
+        Op::Unary(op) | Op::UnaryGrad(op) => unary::supports(op.kind),
+        Op::Binary(op) => binary::supports(op.kind),
+        Op::Reduce(op) => reduce::supports(op.kind),
+        Op::Pool2d(op) | Op::Pool2dGrad(op) => pool2d::supports(op.kind),
+        Op::Conv2d(_)
+        | Op::Conv2dGradInput(_)
+        | Op::Conv2dGradWeight(_)
+        | Op::MatMul(_)
+        | Op::ScaledSum(_)
+        | Op::Accumulate(_)
+        | Op::ReduceMaxGrad(_)
+        | Op::Broadcast(_)
+        | Op::BatchNorm(_)
+        | Op::BatchNormGrad(_)
+        | Op::BatchNormInference(_)
+        | Op::BatchNormInferenceGrad(_)
+        | Op::Softmax(_)
+        | Op::SoftmaxGrad(_)
+        | Op::CrossEntropy(_)
+        | Op::CrossEntropyGrad(_)
+        | Op::Slice(_)
+        | Op::Embed(_)
+        | Op::Permute(_)
+        | Op::Fill(_)
+        | Op::Step(_) => true,
+        _ => false,
+    };
+    known && matches!(dtype, DType::F32 | DType::F64)
+}
+
+/// Runs an op on operands that [`Op::check`] has passed.
+///
+/// # Errors
+/// [`Error::Unsupported`](lowland_core::Error::Unsupported),
+/// [`Error::OutOfMemory`](lowland_core::Error::OutOfMemory) for scratch memory, and
+/// [`Error::Label`](lowland_core::Error::Label).
+pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>) -> Result<()> {
+    let Views { inputs, labels, outputs } = views;
+    let Context { isa, threads, pool } = context;
+    match op {
+        Op::Conv2d(op) => {
+            let ([x, w], [y]) = (exactly(inputs), exactly(outputs));
+            let mut scratch = pool.scratch(conv2d::scratch_len::<T>(isa, op, Pass::Forward))?;
+            conv2d::forward(isa, op, threads, x, w, y, &mut scratch);
+        }
+        Op::Conv2dGradInput(op) => {
+            let ([dy, w], [dx]) = (exactly(inputs), exactly(outputs));
+            let mut scratch = pool.scratch(conv2d::scratch_len::<T>(isa, op, Pass::GradInput))?;
+            conv2d::grad_input(isa, op, threads, dy, w, dx, &mut scratch);
+        }
+        Op::Conv2dGradWeight(op) => {
+            let ([x, dy], [dw]) = (exactly(inputs), exactly(outputs));
+            let mut scratch = pool.scratch(conv2d::scratch_len::<T>(isa, op, Pass::GradWeight))?;
+            conv2d::grad_weight(isa, op, threads, x, dy, dw, &mut scratch);
+        }
+        Op::MatMul(op) => {
+            let ([a, b], [y]) = (exactly(inputs), exactly(outputs));
+            matmul::forward(op, threads, a, b, y);
+        }
+        Op::Unary(op) => {
+            let ([x], [y]) = (exactly(inputs), exactly(outputs));
+            unary::forward(op, threads, x, y)?;
+        }
+        Op::UnaryGrad(op) => {
+            let ([x, y, dy], [dx]) = (exactly(inputs), exactly(outputs));
+            unary::grad(op, threads, x, y, dy, dx)?;
+        }
+        Op::Binary(op) => {
+            let ([a, b], [y]) = (exactly(inputs), exactly(outputs));
+            binary::forward(op, threads, a, b, y)?;
+        }
+        Op::ScaledSum(op) => {
+            let [y] = exactly(outputs);
+            scaled_sum::forward(op, threads, &inputs, y);
+        }
+        Op::Accumulate(op) => {
+            let ([x], [y]) = (exactly(inputs), exactly(outputs));
+            accumulate::forward(op, threads, x, y);
+        }
+        Op::Reduce(op) => {
+            let ([x], [y]) = (exactly(inputs), exactly(outputs));
+            reduce::forward(op, context, x, y)?;
+        }
+        Op::ReduceMaxGrad(op) => {
+            let ([x, y, dy], [dx]) = (exactly(inputs), exactly(outputs));
+            reduce::max_grad(op, threads, x, y, dy, dx);
+        }
+        Op::Broadcast(op) => {
+            let ([x], [y]) = (exactly(inputs), exactly(outputs));
+            broadcast::forward(op, threads, x, y);
+        }
+        Op::Pool2d(op) => {
+            let ([x], [y]) = (exactly(inputs), exactly(outputs));
+            pool2d::forward(op, threads, x, y)?;
+        }
+        Op::Pool2dGrad(op) => {
+            let ([x, dy], [dx]) = (exactly(inputs), exactly(outputs));
+            pool2d::grad(op, threads, x, dy, dx)?;
+        }
+        Op::BatchNorm(op) => {
+            let ([x, weight, bias], [y, mean, var]) = (exactly(inputs), exactly(outputs));
+            batch_norm::training(op, context, x, [weight, bias], y, [mean, var])?;
+        }
+        Op::BatchNormGrad(op) => {
+            let [x, weight, mean, var, dy] = exactly(inputs);
+            let [dx, dweight, dbias] = exactly(outputs);
+            let given = [weight, mean, var];
+            batch_norm::training_grad(op, context, [x, dy], given, dx, [dweight, dbias])?;
+        }
+        Op::BatchNormInference(op) => {
+            let ([x, weight, bias, mean, var], [y]) = (exactly(inputs), exactly(outputs));
+            batch_norm::inference(op, context, x, [weight, bias, mean, var], y);
+        }
+        Op::BatchNormInferenceGrad(op) => {
+            let [x, weight, mean, var, dy] = exactly(inputs);
+            let [dx, dweight, dbias] = exactly(outputs);
+            let given = [weight, mean, var];
+            batch_norm::inference_grad(op, context, [x, dy], given, dx, [dweight, dbias])?;
+        }
+        Op::Softmax(op) => {
+            let ([x], [y]) = (exactly(inputs), exactly(outputs));
+            softmax::forward(op, threads, x, y);
+        }
+        Op::SoftmaxGrad(op) => {
+            let ([y, dy], [dx]) = (exactly(inputs), exactly(outputs));
+            softmax::grad(op, threads, y, dy, dx);
+        }
+        Op::CrossEntropy(op) => {
+            let ([logits], [labels], [loss]) = (exactly(inputs), exactly(labels), exactly(outputs));
+            cross_entropy::forward(op, threads, pool, logits, labels, loss)?;
+        }
+        Op::CrossEntropyGrad(op) => {
+            let ([logits, dloss], [labels]) = (exactly(inputs), exactly(labels));
+            let [dlogits] = exactly(outputs);
+            cross_entropy::grad(op, threads, logits, labels, dloss, dlogits)?;
+        }
+        Op::Slice(op) => {
+            let ([x], [y]) = (exactly(inputs), exactly(outputs));
+            slice::slice(op, threads, x, y);
+        }
+        Op::Embed(op) => {
+            let ([x], [y]) = (exactly(inputs), exactly(outputs));
+            slice::embed(op, threads, x, y);
+        }
+        Op::Permute(op) => {
+            let ([x], [y]) = (exactly(inputs), exactly(outputs));
+            permute::forward(op, threads, x, y);
+        }
+        Op::Fill(op) => {
+            let [y] = exactly(outputs);
+            fill::forward(op, threads, y);
+        }
+        Op::Step(op) => {
+            let [grads] = exactly(inputs);
+            step::forward(op, threads, grads, outputs);
+        }
+        op => return Err(unsupported(op.name(), T::DTYPE)),
+    }
+    Ok(())
+}
+
+/// As many operands as the op has, which [`Op::check`] counted.
+fn exactly<V, const N: usize>(operands: Vec<V>) -> [V; N] {
+    match operands.try_into() {
+        Ok(operands) => operands,
+        Err(operands) => unreachable!("{} operands, not {N}", Vec::len(&operands)),
+    }
+}
