@@ -1,0 +1,142 @@
+//! Functions of each element.
+
+use lowland_core::Result;
+use lowland_core::op::{Op, Unary, UnaryKind};
+
+use super::run;
+use crate::Tensor;
+use crate::tape::{Gradient, Rule};
+
+impl Tensor {
+    /// `max(x, 0)`.
+    ///
+    /// Derivative: 1 above 0, else 0; at the kink, `x = 0`, it is 0. Only the output is kept.
+    ///
+    /// # Errors
+    /// As [`lowland_core::Backend::run`].
+    ///
+    /// ```
+    /// use lowland_tensor::Tensor;
+    /// # let device: lowland_tensor::Device = std::sync::Arc::new(lowland_cpu::Cpu::new(1));
+    /// let x = Tensor::from_slice(&device, [3], &[-1.0f32, 0.0, 2.0])?.tracked();
+    /// let gradients = x.relu()?.sum_all()?.backward()?;
+    /// assert_eq!(gradients.get(&x).unwrap().to_vec::<f32>()?, [0.0, 0.0, 1.0]);
+    /// # Ok::<(), lowland_tensor::Error>(())
+    /// ```
+    pub fn relu(&self) -> Result<Tensor> {
+        let op = Unary { kind: UnaryKind::Relu, len: self.shape().len() };
+        let y = run(&Op::Unary(op), &[self], self.shape())?;
+        let kept = y.detach();
+        Ok(y.recorded(&[self], || ReluRule { op, y: kept }))
+    }
+
+    /// The inverse tangent. Derivative: `1 / (1 + x^2)`.
+    ///
+    /// # Errors
+    /// As [`lowland_core::Backend::run`].
+    pub fn atan(&self) -> Result<Tensor> {
+        self.unary(UnaryKind::Atan)
+    }
+
+    /// The hyperbolic tangent. Derivative: `1 - tanh(x)^2`.
+    ///
+    /// # Errors
+    /// As [`lowland_core::Backend::run`].
+    pub fn tanh(&self) -> Result<Tensor> {
+        self.unary(UnaryKind::Tanh)
+    }
+
+    /// The natural logarithm: minus infinity at 0, NaN below. Derivative: `1 / x`.
+    ///
+    /// # Errors
+    /// As [`lowland_core::Backend::run`].
+    pub fn log(&self) -> Result<Tensor> {
+        self.unary(UnaryKind::Log)
+    }
+
+    /// The exponential. Derivative: itself.
+    ///
+    /// # Errors
+    /// As [`lowland_core::Backend::run`].
+    pub fn exp(&self) -> Result<Tensor> {
+        self.unary(UnaryKind::Exp)
+    }
+
+    /// `sign(x) ln(1 + |x|)`. Derivative: `1 / (1 + |x|)`, which is 1 at 0: the function is smooth
+    /// there to first order.
+    ///
+    /// # Errors
+    /// As [`lowland_core::Backend::run`].
+    pub fn signed_log(&self) -> Result<Tensor> {
+        self.unary(UnaryKind::SignedLog)
+    }
+
+    fn unary(&self, kind: UnaryKind) -> Result<Tensor> {
+        let op = Unary { kind, len: self.shape().len() };
+        let y = run(&Op::Unary(op), &[self], self.shape())?;
+        let kept = y.detach();
+        Ok(y.recorded(&[self], || UnaryRule { op, x: self.detach(), y: kept }))
+    }
+}
+
+/// ReLU leaves its own results as they are, and its derivative at `y` is that at `x`: the output
+/// can stand in for the input.
+struct ReluRule {
+    op: Unary,
+    y: Tensor,
+}
+
+impl Rule for ReluRule {
+    fn backward(&self, dy: Gradient) -> Result<Vec<Option<Gradient>>> {
+        grad(self.op, &self.y, &self.y, &dy)
+    }
+}
+
+/// The backend chooses which of the two gives the derivative at the least cost.
+struct UnaryRule {
+    op: Unary,
+    x: Tensor,
+    y: Tensor,
+}
+
+impl Rule for UnaryRule {
+    fn backward(&self, dy: Gradient) -> Result<Vec<Option<Gradient>>> {
+        grad(self.op, &self.x, &self.y, &dy)
+    }
+}
+
+fn grad(op: Unary, x: &Tensor, y: &Tensor, dy: &Gradient) -> Result<Vec<Option<Gradient>>> {
+    let dx = run(&Op::UnaryGrad(op), &[x, y, dy.tensor()], y.shape())?;
+    Ok(vec![Some(Gradient::fresh(dx))])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{check, gradient_at, values};
+
+    #[test]
+    fn derivatives_agree_with_differences() {
+        for shape in [&[3, 5][..], &[1], &[], &[2, 1, 7]] {
+            check(&[values(shape, 1)], |t| t[0].relu());
+            check(&[values(shape, 1)], |t| t[0].atan());
+            check(&[values(shape, 1)], |t| t[0].tanh());
+            check(&[values(shape, 1)], |t| t[0].exp());
+            check(&[values(shape, 1)], |t| t[0].signed_log());
+            check(&[values(shape, 1)], |t| t[0].mul(&t[0])?.log());
+        }
+    }
+
+    #[test]
+    fn functions_of_functions_and_of_one_tensor_twice() {
+        check(&[values([4, 3], 1)], |t| t[0].tanh()?.mul(&t[0].exp()?)?.relu()?.add(&t[0]));
+        check(&[values([4, 3], 1)], |t| t[0].relu()?.relu()?.atan());
+    }
+
+    #[test]
+    fn kinks_have_the_derivative_that_is_documented() {
+        assert_eq!(gradient_at(&[0.0, -0.0, 1e-300, -1e-300], Tensor::relu), [0.0, 0.0, 1.0, 0.0]);
+        assert_eq!(gradient_at(&[0.0, -0.0], Tensor::signed_log), [1.0, 1.0]);
+        assert_eq!(gradient_at(&[1.0, -3.0], Tensor::signed_log), [0.5, 0.25]);
+    }
+}

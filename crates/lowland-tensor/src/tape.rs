@@ -1,0 +1,345 @@
+//! The tape: what was recorded, and the walk that differentiates it.
+//!
+//! The graph is made of reference-counted nodes, each pointing at those of its inputs. Their ids
+//! grow, so that every node has a larger id than what went into it, and walking ids downwards meets
+//! a node after all its users. That order, and with it the order of every addition, is given by the
+//! graph alone.
+//!
+//! Rules *return* gradients; only the walk adds them up. It adds in place where it holds the only
+//! handle to a buffer, which [`Gradient`] keeps track of.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use lowland_core::op::{Accumulate, Op, ScaledSum};
+use lowland_core::{Buffer, DType, Error, Result, Shape};
+
+use crate::Tensor;
+use crate::ops::run;
+
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
+
+/// The derivative of one recorded op, with what it needs of the forward pass.
+pub(crate) trait Rule: Send + Sync + 'static {
+    /// Gradients of the inputs, in their order, from that of the output: `None` for each input that
+    /// is not tracked, which **must not** be computed.
+    fn backward(&self, dy: Gradient) -> Result<Vec<Option<Gradient>>>;
+}
+
+/// A gradient on its way from one node to another. It is deliberately not `Clone`: whether someone
+/// else can see its memory decides whether the tape may add to it in place.
+#[derive(Debug)]
+pub(crate) struct Gradient {
+    tensor: Tensor,
+    exclusive: bool,
+}
+
+impl Gradient {
+    /// A gradient in memory that was allocated for it, and that nobody else has a handle to.
+    pub(crate) fn fresh(tensor: Tensor) -> Self {
+        Gradient { tensor, exclusive: true }
+    }
+
+    /// A second handle to the same memory. From here on neither is added to in place.
+    pub(crate) fn share(&mut self) -> Self {
+        self.exclusive = false;
+        Gradient { tensor: self.tensor.clone(), exclusive: false }
+    }
+
+    /// The values, to be read.
+    pub(crate) fn tensor(&self) -> &Tensor {
+        &self.tensor
+    }
+
+    /// The same memory under another shape of as many elements.
+    pub(crate) fn reshaped(self, shape: Shape) -> Self {
+        Gradient { tensor: self.tensor.with_shape(shape), exclusive: self.exclusive }
+    }
+
+    /// The sum of two gradients of one node. Addition commutes to the last bit, so that it does not
+    /// matter which of the two buffers takes it.
+    fn plus(self, other: Gradient) -> Result<Gradient> {
+        let (into, from) = match (self.exclusive, other.exclusive) {
+            (true, _) => (self, other),
+            (false, true) => (other, self),
+            (false, false) => {
+                let op = Op::ScaledSum(ScaledSum::new(self.tensor.shape().len(), &[1.0, 1.0])?);
+                let inputs = [&self.tensor, &other.tensor];
+                return Ok(Gradient::fresh(run(&op, &inputs, self.tensor.shape())?));
+            }
+        };
+        accumulate(&from.tensor, into.tensor.buffer())?;
+        Ok(into)
+    }
+}
+
+fn accumulate(from: &Tensor, into: &Buffer) -> Result<()> {
+    let op = Op::Accumulate(Accumulate { len: from.shape().len(), a: 1.0, b: 1.0 });
+    from.device().run(&op, &[from.buffer()], &[into])
+}
+
+/// A place on the tape.
+pub(crate) struct Node {
+    id: u64,
+    kind: Kind,
+}
+
+enum Kind {
+    /// A leaf whose gradient [`Gradients`] keeps.
+    Leaf,
+    /// A leaf whose gradient is added to this buffer.
+    LeafInto(Buffer),
+    /// The result of an op; an input that is not tracked has no node.
+    Op { rule: Box<dyn Rule>, inputs: Vec<Option<Arc<Node>>> },
+}
+
+impl Node {
+    fn new(kind: Kind) -> Self {
+        // Relaxed is enough: a thread that uses a tensor as an input has seen it made.
+        Node { id: NEXT_ID.fetch_add(1, Ordering::Relaxed), kind }
+    }
+
+    fn take_inputs(&mut self) -> Vec<Option<Arc<Node>>> {
+        match &mut self.kind {
+            Kind::Op { inputs, .. } => std::mem::take(inputs),
+            Kind::Leaf | Kind::LeafInto(_) => Vec::new(),
+        }
+    }
+}
+
+impl Drop for Node {
+    /// Lets go of what hangs on this node one by one: the compiler's recursion would overflow the
+    /// stack on a deep graph.
+    fn drop(&mut self) {
+        let mut waiting = self.take_inputs();
+        while let Some(input) = waiting.pop() {
+            if let Some(mut node) = input.and_then(Arc::into_inner) {
+                waiting.append(&mut node.take_inputs());
+            }
+        }
+    }
+}
+
+impl Tensor {
+    /// Records this result of an op. Where no input is tracked, nothing is recorded and the rule,
+    /// which would keep tensors alive, is not made.
+    pub(crate) fn recorded<R: Rule>(self, inputs: &[&Tensor], rule: impl FnOnce() -> R) -> Tensor {
+        if !inputs.iter().any(|input| input.is_tracked()) {
+            return self;
+        }
+        let inputs = inputs.iter().map(|input| input.node().cloned()).collect();
+        self.with_node(Node::new(Kind::Op { rule: Box::new(rule()), inputs }))
+    }
+
+    /// Makes this tensor a leaf: ops on it are recorded, and [`Gradients::get`] returns its
+    /// gradient. A history that it had is let go.
+    #[must_use]
+    pub fn tracked(self) -> Tensor {
+        self.with_node(Node::new(Kind::Leaf))
+    }
+
+    /// Makes this tensor a leaf whose gradient [`Tensor::backward`] *adds* to `grad`, such as its
+    /// slice of an arena of gradients. A history that it had is let go.
+    ///
+    /// # Errors
+    /// [`Error::Operand`] where the buffer's length or type is not that of the tensor.
+    pub fn tracked_into(self, grad: Buffer) -> Result<Tensor> {
+        if grad.len() != self.shape().len() || grad.dtype() != self.dtype() {
+            return Err(Error::Operand {
+                op: "tracked_into",
+                operand: "grad",
+                want_len: self.shape().len(),
+                want: dtype_name(&self),
+                len: grad.len(),
+                dtype: grad.dtype(),
+            });
+        }
+        Ok(self.with_node(Node::new(Kind::LeafInto(grad))))
+    }
+
+    /// The gradient of this single number with respect to every leaf that went into it.
+    ///
+    /// The recording is consumed: what a rule kept is dropped as soon as the rule has run. What
+    /// another tensor still refers to stays, and can be differentiated again from there.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] where this is not a single number, or where no tracked tensor went into
+    /// it; else as [`lowland_core::Backend::run`].
+    ///
+    /// ```
+    /// use lowland_tensor::Tensor;
+    /// # let device: lowland_tensor::Device = std::sync::Arc::new(lowland_cpu::Cpu::new(1));
+    /// let x = Tensor::from_slice(&device, [2], &[3.0f32, -1.0])?.tracked();
+    /// let gradients = x.mul(&x)?.sum_all()?.backward()?;
+    /// assert_eq!(gradients.get(&x).unwrap().to_vec::<f32>()?, [6.0, -2.0]);
+    /// # Ok::<(), lowland_tensor::Error>(())
+    /// ```
+    pub fn backward(self) -> Result<Gradients> {
+        self.backward_scaled(1.0)
+    }
+
+    /// [`Tensor::backward`] from another gradient than 1. For a deformed loss `f(L)`, walking back
+    /// from `L` with the seed `f'(L)` gives the gradient of `f(L)`.
+    ///
+    /// # Errors
+    /// As [`Tensor::backward`].
+    pub fn backward_scaled(self, seed: f64) -> Result<Gradients> {
+        if self.shape().len() != 1 {
+            let message = format!("needs a single number; the shape is {}", self.shape());
+            return Err(Error::invalid("backward", message));
+        }
+        let Some(node) = self.node().cloned() else {
+            return Err(Error::invalid("backward", "no tracked tensor went into this one"));
+        };
+        let dy = Tensor::full(self.device(), self.shape(), self.dtype(), seed)?;
+        drop(self);
+        let mut walk = Walk::default();
+        walk.add(node, Gradient::fresh(dy))?;
+        while let Some((_, (node, dy))) = walk.pending.pop_last() {
+            walk.visit(node, dy)?;
+        }
+        Ok(walk.gradients)
+    }
+}
+
+fn dtype_name(tensor: &Tensor) -> &'static str {
+    match tensor.dtype() {
+        DType::F64 => "f64",
+        DType::U32 => "u32",
+        _ => "f32",
+    }
+}
+
+/// A walk over the tape: the nodes that have a gradient and were not visited yet.
+#[derive(Default)]
+struct Walk {
+    pending: BTreeMap<u64, (Arc<Node>, Gradient)>,
+    gradients: Gradients,
+}
+
+impl Walk {
+    fn add(&mut self, node: Arc<Node>, gradient: Gradient) -> Result<()> {
+        if let Kind::LeafInto(buffer) = &node.kind {
+            return accumulate(&gradient.tensor, buffer);
+        }
+        let id = node.id;
+        let gradient = match self.pending.remove(&id) {
+            Some((_, earlier)) => earlier.plus(gradient)?,
+            None => gradient,
+        };
+        self.pending.insert(id, (node, gradient));
+        Ok(())
+    }
+
+    fn visit(&mut self, node: Arc<Node>, dy: Gradient) -> Result<()> {
+        let Kind::Op { rule, inputs } = &node.kind else {
+            self.gradients.by_leaf.insert(node.id, dy.tensor);
+            return Ok(());
+        };
+        let contributions = rule.backward(dy)?;
+        let inputs = inputs.clone();
+        // Before anything is added: what the rule kept goes back to the pool.
+        drop(node);
+        assert_eq!(inputs.len(), contributions.len(), "a rule answers for every input");
+        for (input, contribution) in inputs.into_iter().zip(contributions) {
+            match (input, contribution) {
+                (Some(input), Some(contribution)) => self.add(input, contribution)?,
+                (None, None) => {}
+                _ => panic!("a rule returns a gradient for a tracked input, and for no other"),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The gradients of the leaves that [`Tensor::tracked`] made. Those of [`Tensor::tracked_into`] are
+/// in their buffers.
+#[derive(Debug, Default)]
+pub struct Gradients {
+    by_leaf: BTreeMap<u64, Tensor>,
+}
+
+impl Gradients {
+    /// The gradient with respect to a leaf, of its shape; `None` where the leaf did not go into the
+    /// result. It is not tracked: gradients are of first order.
+    #[must_use]
+    pub fn get(&self, leaf: &Tensor) -> Option<&Tensor> {
+        self.by_leaf.get(&leaf.node()?.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use super::*;
+    use crate::testing::{device, values};
+
+    /// Passes its gradient on, and notes which of the tokens are still there when it runs.
+    struct Probe {
+        token: Arc<()>,
+        all: Vec<std::sync::Weak<()>>,
+        seen: Arc<Mutex<Vec<usize>>>,
+    }
+
+    impl Rule for Probe {
+        fn backward(&self, dy: Gradient) -> Result<Vec<Option<Gradient>>> {
+            assert_eq!(Arc::strong_count(&self.token), 1);
+            let alive = self.all.iter().filter(|token| token.strong_count() > 0).count();
+            self.seen.lock().unwrap().push(alive);
+            Ok(vec![Some(dy)])
+        }
+    }
+
+    #[test]
+    fn what_a_rule_kept_is_dropped_once_it_has_run() {
+        let tokens: Vec<Arc<()>> = (0..4).map(|_| Arc::new(())).collect();
+        let all: Vec<_> = tokens.iter().map(Arc::downgrade).collect();
+        let seen = Arc::new(Mutex::new(Vec::new()));
+        let mut y = values([], 1).tracked();
+        for token in tokens {
+            let probe = Probe { token, all: all.clone(), seen: Arc::clone(&seen) };
+            y = y.detach().recorded(&[&y], || probe);
+        }
+        y.backward().unwrap();
+        assert_eq!(*seen.lock().unwrap(), [4, 3, 2, 1]);
+    }
+
+    #[test]
+    fn sums_are_in_place_only_in_memory_of_their_own() {
+        let dy = |value: f64| Tensor::full(&device(), [2], DType::F64, value).unwrap();
+        let read = |gradient: &Gradient| gradient.tensor().to_vec::<f64>().unwrap();
+        // Both shared: into new memory, and the other handles keep their values.
+        let (mut a, mut b) = (Gradient::fresh(dy(1.0)), Gradient::fresh(dy(2.0)));
+        let sum = a.share().plus(b.share()).unwrap();
+        assert_eq!((read(&a), read(&b), read(&sum)), (vec![1.0; 2], vec![2.0; 2], vec![3.0; 2]));
+        assert!(sum.exclusive && !a.exclusive && !b.exclusive);
+        // One shared: into the other, from either side.
+        for flip in [false, true] {
+            let own = Gradient::fresh(dy(4.0));
+            let memory = own.tensor().buffer().clone();
+            let sum = if flip { own.plus(a.share()) } else { a.share().plus(own) }.unwrap();
+            assert_eq!((read(&a), read(&sum)), (vec![1.0; 2], vec![5.0; 2]));
+            assert!(sum.tensor().buffer().overlaps(&memory));
+        }
+        // A view of shared memory is shared.
+        let view = a.share().reshaped(Shape::from([2, 1]));
+        assert!(
+            !view.exclusive && Gradient::fresh(dy(0.0)).reshaped(Shape::from([1, 2])).exclusive
+        );
+    }
+
+    #[test]
+    #[should_panic(expected = "a rule returns a gradient for a tracked input")]
+    fn a_rule_that_severs_a_gradient_is_caught() {
+        struct Severs;
+        impl Rule for Severs {
+            fn backward(&self, _: Gradient) -> Result<Vec<Option<Gradient>>> {
+                Ok(vec![None])
+            }
+        }
+        let x = values([], 1).tracked();
+        let _ = x.detach().recorded(&[&x], || Severs).backward();
+    }
+}
