@@ -1,0 +1,103 @@
+//! The error type of the crate: it names the field, the group or the parameter, and what to do.
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What is wrong with a hyper-parameter, a parameter group, a parameter or a saved state.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A hyper-parameter outside its range.
+    #[error("{field} must be {allowed}; got {value}")]
+    Hyper {
+        /// The method or schedule and its field, as in `miadam.kappa`.
+        field: String,
+        /// What it may be, and why.
+        allowed: String,
+        /// What it is.
+        value: String,
+    },
+
+    /// A learning rate, or what a stage made of its hyper-parameters, that is not a finite number
+    /// in the type of the parameters.
+    #[error("group `{group}`: {what} of step {step} is {value}, which is not finite in {dtype}")]
+    NonFinite {
+        /// The parameter group.
+        group: String,
+        /// The learning rate, or a scalar of a stage.
+        what: String,
+        /// The step, counted from 1.
+        step: u64,
+        /// The value.
+        value: f64,
+        /// The type of the parameters.
+        dtype: lowland_core::DType,
+    },
+
+    /// Groups that cannot stand side by side.
+    #[error("group `{group}`: {message}")]
+    Group {
+        /// The parameter group.
+        group: String,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+
+    /// A parameter that no group selects.
+    #[error("parameter `{name}` is in none of the groups {groups}; add one that selects it")]
+    Unmatched {
+        /// The parameter.
+        name: String,
+        /// The groups there are.
+        groups: String,
+    },
+
+    /// A parameter with a length, an offset or a name that it cannot have.
+    #[error("parameter `{name}`: {message}")]
+    Param {
+        /// The parameter.
+        name: String,
+        /// What is wrong and what would be right.
+        message: String,
+    },
+
+    /// A new chain whose state slots are not those of the old.
+    #[error(
+        "group `{group}` holds the state slots [{have}], but the new chain has [{want}]; only \
+         hyper-parameters that leave the slots as they are can change during a run"
+    )]
+    Slots {
+        /// The parameter group.
+        group: String,
+        /// The slots that the state has.
+        have: String,
+        /// The slots that the new chain has.
+        want: String,
+    },
+
+    /// A saved state that does not fit the parameter.
+    #[error("state of parameter `{name}`: {message}")]
+    State {
+        /// The parameter.
+        name: String,
+        /// What does not fit.
+        message: String,
+    },
+
+    /// What the engine says.
+    #[error(transparent)]
+    Core(#[from] lowland_core::Error),
+}
+
+/// The range check behind every `validate`.
+pub(crate) fn require(
+    ok: bool,
+    field: impl FnOnce() -> String,
+    allowed: &str,
+    value: impl std::fmt::Display,
+) -> Result<()> {
+    if ok {
+        return Ok(());
+    }
+    Err(Error::Hyper { field: field(), allowed: allowed.into(), value: value.to_string() })
+}

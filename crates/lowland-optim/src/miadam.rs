@@ -1,0 +1,126 @@
+//! MIAdam, as a config.
+
+use lowland_core::{Chain, Clock};
+use serde::{Deserialize, Serialize};
+
+use crate::adam::require_moments;
+use crate::error::{Result, require};
+use crate::sgd::{require_decay, with_decay};
+use crate::stages::{self, StepScale, Switch};
+
+/// MIAdam of any order; the defaults are those of the paper and of its authors' code, with order 1.
+///
+/// The chain: coupled decay, [`stages::MiAdam`], or that and then decoupled decay. The equations, the
+/// sources and the deviations are told there.
+///
+/// With the default scale [`StepScale::PaperCode`] and lr = 1e-3 the parameters hardly move before
+/// the switch; for runs shorter than the paper's 150 epochs take [`StepScale::UnitGain`] and a switch
+/// at a fraction of the run:
+///
+/// ```
+/// use lowland_optim::{MiAdam, StepScale, Switch};
+///
+/// let short_run = MiAdam {
+///     order: 3,
+///     switch: Switch::Fraction(0.5),
+///     step_scale: StepScale::UnitGain,
+///     ..MiAdam::default()
+/// };
+/// assert_eq!(short_run.chain()?.slots(), [
+///     "miadam.exp_avg", "miadam.exp_avg_sq",
+///     "miadam.integral_1", "miadam.integral_2", "miadam.integral_3",
+/// ]);
+/// # Ok::<(), lowland_optim::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MiAdam {
+    /// The number of integrations, at least 1; the paper uses 1, 2 and 3.
+    pub order: usize,
+    /// What an integral keeps of itself at a step, 0 to 1; below 1 with unit gain.
+    pub kappa: f64,
+    /// When it goes on as plain Adam.
+    pub switch: Switch,
+    /// What multiplies the integral.
+    pub step_scale: StepScale,
+    /// The decay rates of the means of the gradient and of its square, each in [0, 1).
+    pub betas: [f64; 2],
+    /// What is added to the root of the second mean, above 0.
+    pub eps: f64,
+    /// Whether the second mean is replaced by its largest value so far.
+    pub amsgrad: bool,
+    /// The factor of weight decay, 0 or more.
+    pub weight_decay: f64,
+    /// Whether decay is kept out of means and integrals.
+    pub decoupled_weight_decay: bool,
+}
+
+impl Default for MiAdam {
+    fn default() -> Self {
+        MiAdam {
+            order: 1,
+            kappa: 0.98,
+            switch: Switch::Epoch(20),
+            step_scale: StepScale::PaperCode,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            amsgrad: false,
+            weight_decay: 0.0,
+            decoupled_weight_decay: false,
+        }
+    }
+}
+
+impl MiAdam {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Hyper`](crate::Error::Hyper) with the field.
+    pub fn validate(&self) -> Result<()> {
+        let MiAdam { order, kappa, switch, step_scale, .. } = *self;
+        let field = |name: &'static str| move || format!("miadam.{name}");
+        require(order >= 1, field("order"), "at least 1", order)?;
+        if step_scale == StepScale::UnitGain {
+            let allowed = "in [0, 1), as unit-gain needs kappa < 1";
+            require((0.0..1.0).contains(&kappa), field("kappa"), allowed, kappa)?;
+            // Beyond it the integrals overflow f32 and the factor in front of them underflows.
+            let smallest = f64::from(f32::MIN_POSITIVE);
+            let most = (smallest.ln() / (1.0 - kappa).ln()).floor();
+            let allowed = format!(
+                "at most {most} with unit-gain and kappa = {kappa}, as (1 - kappa)^order must be a \
+                 normal f32"
+            );
+            let ok = (1.0 - kappa).powf(order as f64) >= smallest;
+            require(ok, field("order"), &allowed, order)?;
+        }
+        require((0.0..=1.0).contains(&kappa), field("kappa"), "in [0, 1]", kappa)?;
+        if let Switch::Fraction(fraction) = switch {
+            let ok = (0.0..=1.0).contains(&fraction);
+            require(ok, field("switch.fraction"), "in [0, 1]", fraction)?;
+        }
+        require_moments("miadam", self.betas, self.eps)?;
+        require_decay("miadam", self.weight_decay)
+    }
+
+    /// The chain of stages.
+    ///
+    /// # Errors
+    /// As [`MiAdam::validate`].
+    pub fn chain(&self) -> Result<Chain> {
+        self.validate()?;
+        let decoupled = self.decoupled_weight_decay;
+        Ok(with_decay(self.weight_decay, decoupled, |chain| chain.then(self.stage())))
+    }
+
+    /// The number in front of the quotient at a step, the learning rate included: what is to be
+    /// compared with `lr / (1 - beta1^t)` of Adam. See [`stages::MiAdam::step_size`].
+    #[must_use]
+    pub fn step_size(&self, clock: &Clock) -> f64 {
+        self.stage().step_size(clock)
+    }
+
+    fn stage(&self) -> stages::MiAdam {
+        let MiAdam { order, kappa, switch, step_scale, betas, eps, amsgrad, .. } = *self;
+        stages::MiAdam { order, kappa, switch, step_scale, betas, eps, amsgrad }
+    }
+}

@@ -1,0 +1,208 @@
+//! An optimizer for parameters that live anywhere: plain slices under names.
+
+use std::collections::btree_map::Entry as MapEntry;
+use std::collections::{BTreeMap, BTreeSet};
+
+use lowland_core::chain::Prepared;
+use lowland_core::{Chain, Clock, Real};
+
+use crate::error::{Error, Result};
+use crate::group::{GroupSpec, Groups};
+use crate::state::{OptimizerState, ParamState};
+
+/// An optimizer that steps slices of `f32` or `f64` in place and keeps their state by name.
+///
+/// State comes into being when a parameter is first seen. Bias corrections, the first step of
+/// momentum and [`Switch::Step`](crate::Switch::Step) go by the number of steps that the *parameter*
+/// has taken, as in PyTorch, whatever the clock says; epoch, progress and learning rate are the
+/// clock's.
+///
+/// ```
+/// use lowland_core::Clock;
+/// use lowland_optim::{Optimizer, Sgd};
+///
+/// let mut optimizer = Optimizer::new(Sgd { momentum: 0.5, ..Sgd::default() }.chain()?);
+/// let (mut w, mut b) = ([1.0f32, 2.0], [3.0f32]);
+/// for step in 1..=2 {
+///     let clock = Clock::at_step(step, 0.5);
+///     optimizer.step(&clock, &mut [("w", &mut w, &[1.0, 0.0]), ("b", &mut b, &[2.0])])?;
+/// }
+/// assert_eq!(w, [1.0 - 0.5 * 1.0 - 0.5 * 1.5, 2.0]);
+/// assert_eq!(b, [3.0 - 0.5 * 2.0 - 0.5 * 3.0]);
+/// # Ok::<(), lowland_optim::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Optimizer<T> {
+    groups: Groups,
+    entries: BTreeMap<String, Entry<T>>,
+}
+
+/// What is remembered of one parameter.
+#[derive(Clone, Debug)]
+struct Entry<T> {
+    group: usize,
+    steps: u64,
+    len: Option<usize>,
+    slots: Vec<Vec<T>>,
+}
+
+impl<T: Real> Optimizer<T> {
+    /// One chain for all parameters: a single group, `default`.
+    #[must_use]
+    pub fn new(chain: Chain) -> Self {
+        let default = GroupSpec::all("default", chain);
+        Self::of(Groups::new(vec![default]).expect("one group with a factor of 1"))
+    }
+
+    /// These groups and no default: a parameter that none selects is an error.
+    ///
+    /// # Errors
+    /// [`Error::Group`] where two have one name, or for a learning-rate factor below 0 or not
+    /// finite.
+    pub fn from_groups(groups: Vec<GroupSpec>) -> Result<Self> {
+        Ok(Self::of(Groups::new(groups)?))
+    }
+
+    /// This optimizer with one more group, asked before the last one: before `default`, and after
+    /// those that were added earlier. It goes before the first step.
+    ///
+    /// # Errors
+    /// As [`Optimizer::from_groups`]; also where there is state already.
+    pub fn with_group(self, group: GroupSpec) -> Result<Self> {
+        if !self.entries.is_empty() {
+            let message = "groups cannot be added once there is state".into();
+            return Err(Error::Group { group: group.name, message });
+        }
+        let mut groups = self.groups.all().to_vec();
+        groups.insert(groups.len().saturating_sub(1), group);
+        Self::from_groups(groups)
+    }
+
+    fn of(groups: Groups) -> Self {
+        Optimizer { groups, entries: BTreeMap::new() }
+    }
+
+    /// One step: `(name, values, gradients)` of each parameter. Parameters that are not among them
+    /// stay as they are. Nothing has changed where this fails.
+    ///
+    /// # Errors
+    /// [`Error::Param`] for a parameter that comes twice, has another number of gradients than
+    /// values, or has another length than before; [`Error::Unmatched`]; [`Error::NonFinite`];
+    /// [`Error::Hyper`] for a learning rate below 0.
+    pub fn step(&mut self, clock: &Clock, params: &mut [(&str, &mut [T], &[T])]) -> Result<()> {
+        let (plans, prepared) = self.plan(clock, params)?;
+        for ((name, values, grads), plan) in params.iter_mut().zip(plans) {
+            let chain = &self.groups.all()[plan.group].chain;
+            let entry = match self.entries.get_mut(*name) {
+                Some(entry) => entry,
+                None => self.entries.entry((*name).into()).or_insert_with(|| Entry {
+                    group: plan.group,
+                    steps: 0,
+                    len: None,
+                    slots: vec![vec![T::zero(); values.len()]; chain.slots().len()],
+                }),
+            };
+            entry.steps = plan.step;
+            entry.len = Some(values.len());
+            let mut slots: Vec<&mut [T]> = entry.slots.iter_mut().map(Vec::as_mut_slice).collect();
+            chain.run(&prepared[&plan], values, grads, &mut slots);
+        }
+        Ok(())
+    }
+
+    /// Makes every check of a step before the first change. The scalars are computed once for the
+    /// parameters of a group that have taken as many steps, which nearly always are all of them.
+    fn plan(
+        &self,
+        clock: &Clock,
+        params: &[(&str, &mut [T], &[T])],
+    ) -> Result<(Vec<Plan>, BTreeMap<Plan, Prepared>)> {
+        let mut seen = BTreeSet::new();
+        let mut plans = Vec::with_capacity(params.len());
+        let mut prepared = BTreeMap::new();
+        for (name, values, grads) in params {
+            let failed = |message| Err(Error::Param { name: (*name).into(), message });
+            if !seen.insert(*name) {
+                return failed("comes twice in one step; each needs a name of its own".into());
+            }
+            let (len, grads) = (values.len(), grads.len());
+            if grads != len {
+                return failed(format!("has {len} elements, but its gradient has {grads}"));
+            }
+            let plan = match self.entries.get(*name) {
+                Some(Entry { len: Some(before), .. }) if *before != len => {
+                    return failed(format!(
+                        "had {before} elements and now has {len}; a parameter of another length \
+                         needs another name"
+                    ));
+                }
+                Some(entry) => Plan { group: entry.group, step: entry.steps + 1 },
+                None => Plan { group: self.groups.of(name)?, step: 1 },
+            };
+            if let MapEntry::Vacant(place) = prepared.entry(plan) {
+                let clock = Clock { step: plan.step, ..*clock };
+                place.insert(self.groups.all()[plan.group].prepare(&clock, T::DTYPE)?);
+            }
+            plans.push(plan);
+        }
+        Ok((plans, prepared))
+    }
+
+    /// Puts another chain in the place of a group's: how hyper-parameters change during a run.
+    ///
+    /// # Errors
+    /// [`Error::Slots`] where its state slots are not those of the old, and [`Error::Group`] where
+    /// there is no such group.
+    pub fn set_chain(&mut self, group: &str, chain: Chain) -> Result<()> {
+        self.groups.set_chain(group, chain)
+    }
+
+    /// A copy of the state, for a checkpoint.
+    #[must_use]
+    pub fn state(&self) -> OptimizerState<T> {
+        let params = self.entries.iter().map(|(name, entry)| {
+            let names = self.groups.all()[entry.group].chain.slots();
+            let slots = names.into_iter().zip(entry.slots.iter().cloned()).collect();
+            (name.clone(), ParamState { steps: entry.steps, slots })
+        });
+        OptimizerState { params: params.collect() }
+    }
+
+    /// Replaces the state by a saved one: the next steps are those that would have come then.
+    /// Nothing has changed where this fails.
+    ///
+    /// # Errors
+    /// [`Error::State`] where slots are missing, unknown or of different lengths, and
+    /// [`Error::Unmatched`].
+    pub fn load_state(&mut self, state: OptimizerState<T>) -> Result<()> {
+        let mut entries = BTreeMap::new();
+        for (name, mut saved) in state.params {
+            let group = self.groups.of(&name)?;
+            let names = self.groups.all()[group].chain.slots();
+            saved.check(&name, &names, None)?;
+            let slots: Vec<Vec<T>> =
+                names.iter().filter_map(|slot| saved.slots.remove(slot)).collect();
+            let len = slots.first().map(Vec::len);
+            entries.insert(name, Entry { group, steps: saved.steps, len, slots });
+        }
+        self.entries = entries;
+        Ok(())
+    }
+
+    /// What a step does and moves, a line for each group.
+    #[must_use]
+    pub fn explain(&self) -> String {
+        self.groups.explain(|group| {
+            let params = self.entries.values().filter(|entry| entry.group == group).count();
+            format!("{params} parameters so far")
+        })
+    }
+}
+
+/// What decides a parameter's scalars at a step: its group, and the number of steps it has taken with
+/// this one.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Plan {
+    group: usize,
+    step: u64,
+}

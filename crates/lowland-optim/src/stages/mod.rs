@@ -1,0 +1,20 @@
+//! The element-wise stages that the methods are chained of, one file a stage.
+//!
+//! A stage has no range checks of its own: the configs ([`crate::Sgd`], [`crate::Adam`],
+//! [`crate::MiAdam`]) make them. Whoever chains stages by hand can start from any of these.
+//!
+//! `clock.step` is the number of steps that the state has taken, this one included: that is what
+//! [`crate::Optimizer`] and [`crate::ArenaOptimizer`] hand over, whatever the step of the run.
+
+mod adam;
+mod decoupled_weight_decay;
+mod miadam;
+mod moments;
+mod momentum;
+mod weight_decay;
+
+pub use adam::Adam;
+pub use decoupled_weight_decay::DecoupledWeightDecay;
+pub use miadam::{MiAdam, StepScale, Switch};
+pub use momentum::Momentum;
+pub use weight_decay::WeightDecay;

@@ -1,0 +1,379 @@
+//! Trajectories of reference optimizers, step by step, from the golden folder.
+//!
+//! Every JSON file with a table of cases and a number of steps is read; a case says by its `op` what
+//! it is a trajectory of. Nothing here goes by the name of a file or of a case.
+
+use std::collections::BTreeMap;
+
+use lowland_conformance::golden::{
+    Error, FOLDER_VARIABLE, File, Folder, Report, Tensors, compare, compare_relative, damage,
+};
+use lowland_core::Clock;
+use lowland_optim::{Adam, AdamW, Method, MiAdam, Optimizer, OptimizerState, Sgd, Switch};
+use serde_json::{Map, Value, json};
+
+/// By how much the stored scalar in front of the step, an `f64`, may differ in its last digits.
+const STEP_SIZE_TOLERANCE: f64 = 1e-12;
+
+type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// One case, read.
+struct Case<'a> {
+    file: &'a File,
+    name: &'a str,
+    method: Method,
+    lr: f64,
+    /// The epoch of each step, where the reference was told one.
+    epochs: Option<Vec<u64>>,
+}
+
+/// A parameter of the trajectories.
+struct Param {
+    name: String,
+    init: Vec<f32>,
+    grads: Vec<f32>,
+}
+
+fn check(folder: &Folder) -> Result<Report, String> {
+    check_files(folder).map_err(|error| error.to_string())
+}
+
+fn check_files(folder: &Folder) -> Result<Report> {
+    let mut report = Report::default();
+    for file in folder.files_with("cases")? {
+        let Some(steps) = file.json().get("steps").and_then(Value::as_u64) else {
+            continue; // No trajectories.
+        };
+        let tensors = file.tensors()?;
+        for (name, description) in file.table("cases")? {
+            let Some(op) = description.get("op").and_then(Value::as_str) else {
+                return Err(file.entry(name, "does not say its `op`"));
+            };
+            match read_case(&file, name, op)? {
+                Some(case) => {
+                    check_case(&case, &tensors, steps as usize)?;
+                    report.check(op);
+                }
+                None => report.skip(name, format!("this build has no {op}")),
+            }
+        }
+    }
+    Ok(report)
+}
+
+/// The method that an op stands for, with the hyper-parameters that only a loop needs split off;
+/// `None` for an op that is not built. A hyper-parameter that the method does not have is an error.
+fn read_case<'a>(file: &'a File, name: &'a str, op: &str) -> Result<Option<Case<'a>>> {
+    let failed = |message: String| file.entry(&format!("{name}.hyper"), message);
+    let Some(hyper) = file.json()["cases"][name].get("hyper").and_then(Value::as_object) else {
+        return Err(failed("is no table".into()));
+    };
+    let mut hyper = hyper.clone();
+    hyper.remove("cls");
+    let Some(lr) = hyper.remove("lr").as_ref().and_then(Value::as_f64) else {
+        return Err(failed("has no `lr`".into()));
+    };
+    let (mut epochs, fields) = (None, Value::Object(hyper));
+    let method = match op {
+        "SGD" => serde_json::from_value::<Sgd>(fields).map(Method::Sgd),
+        "Adam" => serde_json::from_value::<Adam>(fields).map(Method::Adam),
+        "AdamW" => serde_json::from_value::<AdamW>(fields).map(Method::Adamw),
+        "miadam" => {
+            let (fields, of_step) = miadam_fields(fields).map_err(failed)?;
+            epochs = of_step;
+            serde_json::from_value::<MiAdam>(fields).map(Method::Miadam)
+        }
+        _ => return Ok(None),
+    };
+    let method = method.map_err(|error| failed(error.to_string()))?;
+    Ok(Some(Case { file, name, method, lr, epochs }))
+}
+
+/// Renames what the authors call otherwise, and splits off the epochs.
+fn miadam_fields(fields: Value) -> Result<(Value, Option<Vec<u64>>), String> {
+    let mut fields: Map<String, Value> =
+        serde_json::from_value(fields).map_err(|e| e.to_string())?;
+    let mut take = |key: &str| fields.remove(key).ok_or(format!("has no `{key}`"));
+    let sub_epoch = take("sub_epoch")?;
+    let epochs: Option<Vec<u64>> =
+        serde_json::from_value(take("epoch_of_step")?).map_err(|e| e.to_string())?;
+    if take("called_without_epoch_args")? != Value::Bool(epochs.is_none()) {
+        return Err("has epochs for a call without epochs, or none for one with them".into());
+    }
+    fields.insert("switch".into(), json!({ "epoch": sub_epoch }));
+    Ok((Value::Object(fields), epochs))
+}
+
+fn read_params(tensors: &Tensors, steps: usize) -> Result<Vec<Param>> {
+    let names = tensors.names();
+    let mut params = Vec::new();
+    for name in names.iter().filter_map(|name| name.strip_prefix("init.")) {
+        let (shape, init) = tensors.f32(&format!("init.{name}"))?;
+        let grads = format!("grads.{name}");
+        let (grads_shape, values) = tensors.f32(&grads)?;
+        if grads_shape.split_first() != Some((&steps, &shape)) {
+            return Err(tensors.entry(&grads, format!("has the shape {grads_shape:?}")));
+        }
+        params.push(Param { name: name.to_owned(), init, grads: values });
+    }
+    match params.is_empty() {
+        true => Err(tensors.entry("init.*", "are missing")),
+        false => Ok(params),
+    }
+}
+
+fn check_case(case: &Case<'_>, tensors: &Tensors, steps: usize) -> Result<()> {
+    let Case { file, name, method, lr, epochs } = case;
+    if epochs.as_ref().is_some_and(|epochs| epochs.len() != steps) {
+        return Err(file.entry(&format!("{name}.hyper.epoch_of_step"), "is not one a step"));
+    }
+    let clock = |step: usize| {
+        let epoch = epochs.as_ref().map_or(1, |epochs| epochs[step]);
+        Clock { step: step as u64 + 1, epoch, progress: step as f64 / steps as f64, lr: *lr }
+    };
+    let params = read_params(tensors, steps)?;
+    let chain = method.chain().map_err(|e| file.entry(&format!("{name}.hyper"), e.to_string()))?;
+    let (trajectories, state) = run(&params, steps, clock, Optimizer::new(chain));
+
+    let place = format!("/cases/{name}/tolerance");
+    let tolerance = file.tolerance(&place, "params_abs")?;
+    for (param, got) in params.iter().zip(&trajectories) {
+        let tensor = format!("{name}.params.{}", param.name);
+        let want = widen(tensors.f32(&tensor)?.1);
+        compare(&tensor, got, &want, tolerance)?;
+        if let Method::Miadam(miadam) = method {
+            let integrates = |step: &usize| match miadam.switch {
+                Switch::Epoch(epoch) => clock(*step).epoch < epoch,
+                _ => false,
+            };
+            let before = (0..steps).take_while(integrates).count() * param.init.len();
+            if param.init.iter().all(|&x| x == 0.0) {
+                let tolerance = file.tolerance(&place, "bias_before_switch_rel")?;
+                compare_each(&tensor, &got[..before], &want[..before], tolerance)?;
+            }
+        }
+    }
+    check_state(tensors, name, &state, file.tolerance(&place, "state_rel_to_max")?)?;
+    if let Method::Miadam(miadam) = method {
+        let tensor = format!("{name}.step_size");
+        let got: Vec<f64> = (0..steps).map(|step| miadam.step_size(&clock(step))).collect();
+        compare_each(&tensor, &got, &tensors.f64(&tensor)?.1, STEP_SIZE_TOLERANCE)?;
+    }
+    Ok(())
+}
+
+/// The parameters after each step, `[steps, len]` for each, and the state at the end.
+fn run(
+    params: &[Param],
+    steps: usize,
+    clock: impl Fn(usize) -> Clock,
+    mut optimizer: Optimizer<f32>,
+) -> (Vec<Vec<f64>>, OptimizerState<f32>) {
+    let mut values: Vec<Vec<f32>> = params.iter().map(|param| param.init.clone()).collect();
+    let mut trajectories = vec![Vec::new(); params.len()];
+    for step in 0..steps {
+        let mut table: Vec<(&str, &mut [f32], &[f32])> = Vec::new();
+        for (param, values) in params.iter().zip(&mut values) {
+            let len = values.len();
+            table.push((&param.name, values, &param.grads[step * len..(step + 1) * len]));
+        }
+        optimizer.step(&clock(step), &mut table).expect("parameters and clock are in order");
+        for (trajectory, values) in trajectories.iter_mut().zip(&values) {
+            trajectory.extend(values.iter().map(|&x| f64::from(x)));
+        }
+    }
+    (trajectories, optimizer.state())
+}
+
+/// Compares each stored state tensor with ours, and finds each of ours among the stored ones.
+fn check_state(
+    tensors: &Tensors,
+    case: &str,
+    state: &OptimizerState<f32>,
+    tolerance: f64,
+) -> Result<()> {
+    let names = tensors.names();
+    let prefix = format!("{case}.final.");
+    let mut compared = BTreeMap::new();
+    for tensor in names.iter().filter(|name| name.starts_with(&prefix)) {
+        let (shape, want) = tensors.f32(tensor)?;
+        let parts = tensor[prefix.len()..].split_once('.');
+        let Some((slot, param)) =
+            parts.and_then(|(slot, name)| Some((slot, state.params.get(name)?)))
+        else {
+            return Err(tensors.entry(tensor, "is state of no parameter"));
+        };
+        if slot == "step" {
+            compare(tensor, &[param.steps as f64], &widen(want), f64::MIN_POSITIVE)?;
+            continue;
+        }
+        let ours = our_slot(slot);
+        let Some((_, got)) = param.slots.iter().find(|(name, _)| name.ends_with(&ours)) else {
+            return Err(
+                tensors.entry(tensor, format!("is a slot that we do not have; shape {shape:?}"))
+            );
+        };
+        compare_relative(tensor, &widen(got.clone()), &widen(want), tolerance)?;
+        *compared.entry(parts.map(|(_, name)| name)).or_insert(0) += 1;
+    }
+    for (name, param) in &state.params {
+        let stored = compared.get(&Some(name.as_str())).copied().unwrap_or(0);
+        if stored != param.slots.len() {
+            let message =
+                format!("store {stored} slots of `{name}`, we have {}", param.slots.len());
+            return Err(tensors.entry(&format!("{prefix}*"), message));
+        }
+    }
+    Ok(())
+}
+
+/// What the reference's state slot is called here, after the name of the stage.
+fn our_slot(reference: &str) -> String {
+    match reference.strip_prefix("buf_exp_avg") {
+        Some("") => ".integral_1".into(),
+        Some(order) => format!(".integral_{order}"),
+        None => format!(".{reference}"),
+    }
+}
+
+/// Compares with a tolerance relative to each stored value; zeros are left to the other checks.
+fn compare_each(what: &str, got: &[f64], want: &[f64], tolerance: f64) -> Result<()> {
+    let ratio = |(&got, &want): (&f64, &f64)| if want == 0.0 { 1.0 } else { got / want };
+    let ratios: Vec<f64> = got.iter().zip(want).map(ratio).collect();
+    compare(&format!("{what} (ratio)"), &ratios, &vec![1.0; want.len()], tolerance)
+}
+
+fn widen(values: Vec<f32>) -> Vec<f64> {
+    values.into_iter().map(f64::from).collect()
+}
+
+#[test]
+fn golden_trajectories() {
+    let folder = Folder::open_from_env().unwrap();
+    let report = check(&folder).unwrap();
+    println!("{}\n{report}", folder.path().display());
+    assert!(report.checked() > 0, "no trajectories in {}", folder.path().display());
+    if std::env::var_os(FOLDER_VARIABLE).is_none() {
+        let counts = report.checked_by_kind();
+        let count = |op: &str| counts.get(op).copied().unwrap_or(0);
+        assert_eq!(["SGD", "Adam", "AdamW", "miadam"].map(count), [5, 3, 2, 31]);
+    }
+}
+
+/// A copy of the folder with one change must fail. Returns the message.
+fn fails_when(folder: &Folder, what: &str, damage: impl FnOnce(&Folder) -> Result<()>) -> String {
+    let place = tempfile::tempdir().unwrap();
+    let copy = damage::copy(folder, place.path()).unwrap();
+    check(&copy).unwrap_or_else(|error| panic!("the copy itself fails: {error}"));
+    damage(&copy).unwrap();
+    match check(&copy) {
+        Ok(_) => panic!("passes although {what}"),
+        Err(message) => message,
+    }
+}
+
+#[test]
+fn golden_damage_is_found() {
+    let folder = Folder::open_from_env().unwrap();
+    let mut files = 0;
+    for file in folder.files_with("cases").unwrap() {
+        let mut damaged = None;
+        for (name, case) in file.table("cases").unwrap() {
+            let op = case["op"].as_str().unwrap_or_default();
+            // Cases with state, so that state can be damaged.
+            let tensors = file.tensors().unwrap().names();
+            let state =
+                tensors.into_iter().find(|t| t.starts_with(&format!("{name}.final.exp_avg.")));
+            if let (Ok(Some(_)), Some(state)) = (read_case(&file, name, op), state) {
+                damaged = Some((name.as_str(), state));
+            }
+        }
+        let Some((case, state)) = damaged else { continue };
+        files += 1;
+        let at = |folder: &Folder| folder.path().join(file.path().file_name().unwrap());
+        let numbers = |folder: &Folder| damage::tensors_beside(&at(folder));
+        let param = state.rsplit('.').next().unwrap();
+        let trajectory = format!("{case}.params.{param}");
+
+        let message = fails_when(&folder, "a parameter is another", |copy| {
+            damage::change_element(&numbers(copy), &trajectory, 3)
+        });
+        assert!(message.starts_with(&format!("{trajectory}: element 3 is")), "{message}");
+        for (tensor, index) in
+            [(state.clone(), 2), (format!("grads.{param}"), 4), (format!("init.{param}"), 1)]
+        {
+            fails_when(&folder, &tensor, |copy| {
+                damage::change_element(&numbers(copy), &tensor, index)
+            });
+        }
+        let truncated = fails_when(&folder, "truncated", |copy| damage::truncate(&numbers(copy)));
+        assert!(truncated.contains(".safetensors"), "{truncated}");
+        let truncated = fails_when(&folder, "truncated", |copy| damage::truncate(&at(copy)));
+        assert!(truncated.contains("is no JSON"), "{truncated}");
+        for (field, value) in [
+            ("hyper/lr", json!(0.0101)),
+            ("hyper/betas", json!([0.89, 0.999])),
+            ("hyper/eps", json!(1e-4)),
+            ("hyper/eps", json!(-1)),
+            ("hyper", json!({ "lr": 0.1, "unheard_of": 1 })),
+            ("tolerance/params_abs", json!(0)),
+            ("tolerance/params_abs", json!(1e6)),
+            ("tolerance/state_rel_to_max", json!(1e-12)),
+            ("tolerance", json!({})),
+            ("op", json!(null)),
+        ] {
+            let pointer = format!("/cases/{case}/{field}");
+            fails_when(&folder, &pointer, |copy| {
+                damage::change_json(&at(copy), &pointer, value.clone())
+            });
+        }
+    }
+    assert!(files > 0, "nothing to damage in {}", folder.path().display());
+}
+
+#[test]
+fn golden_miadam_damage_is_found() {
+    let folder = Folder::open_from_env().unwrap();
+    let mut cases = 0;
+    for file in folder.files_with("cases").unwrap() {
+        let miadam = |(_, case): &(&String, &Value)| {
+            case["op"] == "miadam" && case["hyper"]["sub_epoch"].as_u64() > Some(1)
+        };
+        let Some((case, _)) = file.table("cases").unwrap().iter().find(miadam) else { continue };
+        cases += 1;
+        let at = |folder: &Folder| folder.path().join(file.path().file_name().unwrap());
+        for (field, value) in [
+            ("hyper/kappa", json!(0.5)),
+            ("hyper/order", json!(4)),
+            ("hyper/sub_epoch", json!(2)),
+            ("hyper/called_without_epoch_args", json!(true)),
+            ("hyper/epoch_of_step", json!([1, 1])),
+            ("tolerance/bias_before_switch_rel", json!(1e-12)),
+        ] {
+            let pointer = format!("/cases/{case}/{field}");
+            fails_when(&folder, &pointer, |copy| {
+                damage::change_json(&at(copy), &pointer, value.clone())
+            });
+        }
+        let size = format!("{case}.step_size");
+        let message = fails_when(&folder, &size, |copy| {
+            damage::change_element(&damage::tensors_beside(&at(copy)), &size, 7)
+        });
+        assert!(message.contains("step_size"), "{message}");
+    }
+    if std::env::var_os(FOLDER_VARIABLE).is_none() {
+        assert_eq!(cases, 1, "one file of miadam trajectories");
+    }
+}
+
+/// What an error of a checker may be; none of them is a panic.
+#[test]
+fn golden_folder_without_trajectories_checks_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    std::fs::write(place.path().join("other.json"), r#"{"cases": {"a": {}}}"#).unwrap();
+    let folder = Folder::open(place.path()).unwrap();
+    assert_eq!(check(&folder).unwrap().checked(), 0);
+    std::fs::write(place.path().join("other.json"), r#"{"steps": 40, "cases": {"a": {}}}"#)
+        .unwrap();
+    assert!(matches!(check_files(&folder), Err(Error::Read { .. })));
+}
