@@ -1,0 +1,29 @@
+#![doc = include_str!("../README.md")]
+
+mod error;
+mod fans;
+mod init;
+mod loss;
+mod model;
+mod module;
+mod pass;
+mod values;
+
+pub mod layers;
+pub mod state_dict;
+pub mod store;
+pub mod zoo;
+
+pub use error::{Error, Mismatch, Result, WrongShape};
+pub use fans::Fan;
+pub use init::Init;
+pub use loss::CrossEntropy;
+pub use model::Model;
+pub use module::Module;
+pub use pass::{Pass, Statistics};
+pub use state_dict::{LoadReport, StateDict, StateTensor};
+pub use store::{
+    Param, ParamEntry, ParamStore, Role, Scope, Snapshot, Stat, StatEntry, StoreBuilder,
+};
+pub use values::Values;
+pub use zoo::ModelConfig;
