@@ -84,6 +84,9 @@ impl<const K: usize, const STEP: usize, const DILATION: usize, const V: usize> K
         for row in 0..self.target.rows {
             let (taps, count) = self.taps(row);
             let taps = &taps[..count];
+            // Tiles are as long as their sums, the vectors of the taps and one broadcast fit into
+            // the registers, and at least eight sums, to hide the latency of a multiply-add. With a
+            // dilation of 2 and a single tap, half of the sums are zeros that cost nothing.
             // SAFETY (all): `check` has found the extents right, `taps` has only rows inside the
             // source, and `row` is one of the target's.
             if V == 1 || (DILATION == 2 && (K == 1 || (V == 2 && S::REGISTERS > 16))) {
