@@ -35,7 +35,10 @@ impl Pool {
         let out_of_memory = || Error::OutOfMemory { backend: NAME.into(), bytes };
         let class = size_class(bytes).ok_or_else(out_of_memory)?;
         let mut state = lock(&self.state);
-        let block = match state.free.get_mut(&class).and_then(Vec::pop) {
+        // A little larger will do: the last, shorter batch of an epoch finds room in the memory of
+        // the others. Twice as large will not, or layers would take the memory of wider ones.
+        let fitting = state.free.range_mut(class..class.saturating_mul(2));
+        let block = match fitting.filter_map(|(_, blocks)| blocks.pop()).next() {
             Some(block) => block,
             None => {
                 let block = Block::zeroed(class).or_else(|| {
@@ -49,7 +52,7 @@ impl Pool {
             }
         };
         let stats = &mut state.stats;
-        stats.bytes_in_use += class;
+        stats.bytes_in_use += block.bytes();
         stats.peak_bytes_in_use = stats.peak_bytes_in_use.max(stats.bytes_in_use);
         Ok(block)
     }
@@ -162,6 +165,9 @@ mod tests {
         assert_eq!(scratch.len(), 120);
         drop(scratch);
         pool.give(second);
+        let wider = pool.take(1600).unwrap();
+        assert_eq!(wider.bytes(), 3072, "less than twice as large as asked for");
+        pool.give(wider);
         let stats = pool.stats();
         assert_eq!((stats.bytes_in_use, stats.bytes_held, stats.fresh_allocations), (0, 4096, 2));
         assert!(matches!(
