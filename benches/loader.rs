@@ -1,0 +1,34 @@
+//! The loader on images of CIFAR's size: crop, flip and normalise.
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use lowland_data::{ChannelStats, Loader, LoaderConfig, Split, View};
+
+const IMAGES: usize = 5_000;
+
+fn loader(criterion: &mut Criterion) {
+    let pixels: Vec<u8> = (0..IMAGES * 32 * 32 * 3).map(|i| (i * 2_654_435_761) as u8).collect();
+    let labels: Vec<u16> = (0..IMAGES).map(|i| (i % 10) as u16).collect();
+    let split = Split::new([32, 32, 3], pixels, labels, 10).expect("the sizes fit");
+    let view = View::all(Arc::new(split));
+    let mut group = criterion.benchmark_group("loader");
+    group.sample_size(10).throughput(Throughput::Elements(IMAGES as u64));
+    for (name, workers) in [("in_the_caller", 0), ("one_worker", 1), ("two_workers", 2)] {
+        let config =
+            LoaderConfig { workers, ..LoaderConfig::training(128, ChannelStats::cifar10(), 1) };
+        let loader = Loader::new(view.clone(), config).expect("the settings are sound");
+        group.bench_function(name, |bencher| {
+            bencher.iter(|| {
+                for batch in loader.epoch(0) {
+                    black_box(batch.expect("a batch").images());
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, loader);
+criterion_main!(benches);

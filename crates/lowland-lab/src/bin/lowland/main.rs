@@ -1,0 +1,30 @@
+//! The `lowland` program: trains networks, prepares data, measures speed.
+
+mod args;
+mod bench;
+mod data;
+mod demo;
+mod report;
+mod signals;
+mod train;
+
+use std::process::ExitCode;
+
+use args::Command;
+
+/// The exit code of what was stopped by a signal, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+fn main() -> ExitCode {
+    let arguments = args::parse();
+    let result = match &arguments.command {
+        Command::Train(options) => train::train(options),
+        Command::Demo(options) => demo::demo(options),
+        Command::Data(options) => data::data(options),
+        Command::Bench(options) => bench::bench(options),
+    };
+    match result {
+        Ok(code) => code,
+        Err(error) => report::report(&error),
+    }
+}

@@ -1,0 +1,150 @@
+//! What a person writes: an experiment as a TOML file.
+
+mod error;
+mod file;
+mod read;
+mod set;
+mod suggest;
+mod tree;
+
+use lowland_models::ModelConfig;
+use lowland_optim::{Adam, AdamW, Method, MiAdam, Schedule, Sgd};
+use serde::{Deserialize, Serialize};
+
+pub use error::{ConfigError, Location};
+pub use file::ConfigFile;
+pub(crate) use suggest::nearest;
+
+/// An experiment. Everything but the dataset, the network and the optimizer has a default.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// What its run directories and pictures are called: letters, digits, `-`, `_` and `.`.
+    #[serde(default = "default_name")]
+    pub name: String,
+    /// Where all random numbers come from: initial weights, the split, the order, augmentation.
+    #[serde(default = "default_seed")]
+    pub seed: u64,
+    /// What it learns from.
+    pub data: DataConfig,
+    /// The network.
+    pub model: ModelConfig,
+    /// How long and in what portions it trains.
+    #[serde(default)]
+    pub train: TrainConfig,
+    /// How a step is made of a gradient.
+    pub optimizer: OptimizerConfig,
+    /// How the learning rate changes during the run.
+    #[serde(default)]
+    pub schedule: Schedule,
+}
+
+fn default_name() -> String {
+    "experiment".into()
+}
+
+fn default_seed() -> u64 {
+    1
+}
+
+/// The images, and what is done to them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// A built-in dataset, one in the data folder, or the path of a packed file.
+    pub dataset: String,
+    /// How many training images to use, drawn by class; all where it is left out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subset: Option<usize>,
+    /// The part of these that is held back for validation, drawn by class: 0 to below 1.
+    #[serde(default = "default_validation_fraction")]
+    pub validation_fraction: f64,
+    /// Zero pixels put around a training image before it is cut back at a random place; 0 is none.
+    #[serde(default)]
+    pub crop_padding_pixels: usize,
+    /// Whether every other training image, by chance, is mirrored.
+    #[serde(default)]
+    pub horizontal_flip: bool,
+}
+
+fn default_validation_fraction() -> f64 {
+    0.1
+}
+
+/// How long and in what portions a network trains.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TrainConfig {
+    /// How often every training image is seen.
+    pub epochs: usize,
+    /// Images a step; the last batch of an epoch holds what is left.
+    pub batch_size: usize,
+    /// How much of the target is spread evenly over all classes: 0 to below 1.
+    pub label_smoothing: f64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        TrainConfig { epochs: 10, batch_size: 128, label_smoothing: 0.0 }
+    }
+}
+
+/// The learning rate and exactly one method, as a table named after it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OptimizerConfig {
+    /// The learning rate that the schedule starts from.
+    pub learning_rate: f64,
+    /// Which parameters decay.
+    #[serde(default)]
+    pub weight_decay_on: WeightDecayOn,
+    /// Stochastic gradient descent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sgd: Option<Sgd>,
+    /// Adam and AMSGrad.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adam: Option<Adam>,
+    /// Adam with decoupled weight decay.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adamw: Option<AdamW>,
+    /// Adam with multiple integrations.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub miadam: Option<MiAdam>,
+}
+
+/// Which parameters decay.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WeightDecayOn {
+    /// All of them, as in PyTorch where no groups are made.
+    #[default]
+    All,
+    /// Weights of convolutions and linear layers; neither biases nor normalisations.
+    Weights,
+}
+
+impl OptimizerConfig {
+    /// The methods that were given.
+    #[must_use]
+    pub fn methods(&self) -> Vec<Method> {
+        let each = [
+            self.sgd.map(Method::Sgd),
+            self.adam.map(Method::Adam),
+            self.adamw.map(Method::Adamw),
+            self.miadam.map(Method::Miadam),
+        ];
+        each.into_iter().flatten().collect()
+    }
+}
+
+impl Config {
+    /// The whole config as TOML, defaults included: reading it gives the same config.
+    ///
+    /// # Errors
+    /// [`Error::Usage`](crate::Error::Usage) where a number has no form in TOML.
+    pub fn to_toml(&self) -> crate::Result<String> {
+        let error =
+            |e: toml::ser::Error| crate::Error::Usage(format!("the config is not TOML: {e}"));
+        toml::to_string_pretty(self).map_err(error)
+    }
+}

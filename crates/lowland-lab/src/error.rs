@@ -1,0 +1,145 @@
+//! Everything that can stop an experiment, and whose fault it is.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::config::ConfigError;
+
+/// A result whose error is [`Error`].
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// What stopped an experiment.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A mistake in an experiment's file or in a `--set` argument.
+    #[error(transparent)]
+    Config(Box<ConfigError>),
+
+    /// A dataset cannot be read or imported.
+    #[error(transparent)]
+    Data(Box<lowland_data::Error>),
+
+    /// A dataset that is known has not been imported, or was not found.
+    #[error("{0}")]
+    Dataset(String),
+
+    /// A model cannot be built, or its weights not be written.
+    #[error(transparent)]
+    Model(Box<lowland_models::Error>),
+
+    /// An optimizer cannot be built or stepped.
+    #[error(transparent)]
+    Optimizer(Box<lowland_optim::Error>),
+
+    /// An op, a buffer or a backend failed.
+    #[error(transparent)]
+    Engine(Box<lowland_core::Error>),
+
+    /// A file or folder cannot be used.
+    #[error("cannot {action} `{}`: {source}; {}", path.display(), advice(source))]
+    File {
+        /// What was attempted.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// A run directory that holds something already.
+    #[error(
+        "the run directory `{}` is not empty, and a run never writes over another; name one that does \
+         not exist with --out, or leave --out away",
+        path.display()
+    )]
+    OutputExists {
+        /// The directory.
+        path: PathBuf,
+    },
+
+    /// The loss is infinite or not a number.
+    #[error(
+        "the loss is {loss} at step {step} (epoch {epoch}, batch {batch}), with learning rate {lr}; \
+         {parameter}; try a smaller learning rate or a warm-up"
+    )]
+    NotFinite {
+        /// The loss.
+        loss: f64,
+        /// The step of the run, from 1.
+        step: u64,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The batch of the epoch, from 1.
+        batch: usize,
+        /// The learning rate of the step.
+        lr: f64,
+        /// Which parameter is not finite either.
+        parameter: String,
+    },
+
+    /// A picture cannot be drawn.
+    #[error("the picture cannot be drawn: {0}")]
+    Picture(String),
+
+    /// An argument of the program that cannot be.
+    #[error("{0}")]
+    Usage(String),
+}
+
+impl Error {
+    /// An [`Error::File`], for `map_err`.
+    pub(crate) fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        move |source| Error::File { action, path: path.to_path_buf(), source }
+    }
+
+    /// The program's exit code: 2 where the user can put it right, 1 for everything else.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        let internal = match self {
+            Error::Data(error) => matches!(**error, lowland_data::Error::Worker { .. }),
+            Error::Model(error) => matches!(**error, lowland_models::Error::Engine(_)),
+            Error::Engine(_)
+            | Error::Optimizer(_)
+            | Error::NotFinite { .. }
+            | Error::Picture(_) => true,
+            _ => false,
+        };
+        if internal { 1 } else { 2 }
+    }
+}
+
+/// Errors of the crates below are boxed: they carry shapes, and every result would carry their size.
+macro_rules! from {
+    ($($variant:ident: $error:ty,)*) => {$(
+        impl From<$error> for Error {
+            fn from(error: $error) -> Self {
+                Error::$variant(Box::new(error))
+            }
+        }
+    )*};
+}
+
+from! {
+    Config: ConfigError,
+    Data: lowland_data::Error,
+    Model: lowland_models::Error,
+    Optimizer: lowland_optim::Error,
+    Engine: lowland_core::Error,
+}
+
+/// What to do about an error of the system.
+fn advice(source: &io::Error) -> &'static str {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "free some space, or choose a folder on another disk"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "choose a place that you may use"
+        }
+        io::ErrorKind::NotFound => "check the path",
+        io::ErrorKind::NotADirectory => "a part of the path is a file; choose another path",
+        io::ErrorKind::InvalidData => "the file must be UTF-8 text",
+        _ => "check the path and that you may use it",
+    }
+}

@@ -1,0 +1,38 @@
+#![doc = include_str!("../README.md")]
+
+pub mod bench;
+pub mod config;
+pub mod console;
+pub mod dataset;
+pub mod demo;
+pub mod device;
+mod error;
+pub mod machine;
+mod metrics;
+pub mod output;
+pub mod picture;
+mod plan;
+mod record;
+mod run;
+mod trainer;
+
+pub use config::{Config, ConfigError, ConfigFile};
+pub use error::{Error, Result};
+pub use metrics::{EpochMetrics, Picked, Results};
+pub use plan::{Groups, Plan};
+pub use record::{Ended, Record, default_folder};
+pub use run::{
+    DataInfo, Memory, ModelInfo, Observer, Options, Outcome, Position, Run, RunInfo, Stop,
+};
+pub use trainer::{Images, Scored, Trainer};
+
+/// The chapters of the book that hold code: it is compiled and run with the documentation's tests.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../docs/src/start.md")]
+    mod start {}
+    #[doc = include_str!("../../../docs/src/add-a-stage.md")]
+    mod add_a_stage {}
+    #[doc = include_str!("../../../docs/src/add-an-op.md")]
+    mod add_an_op {}
+}

@@ -1,0 +1,150 @@
+//! Writing files so that a reader never sees half of one.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use crate::{Error, Result};
+
+/// Replaces a file by new contents in one instant: a temporary file beside it, synchronised to disk,
+/// then renamed.
+///
+/// # Errors
+/// [`Error::File`]; then the old file, if any, is untouched and nothing is left behind.
+pub fn write_whole(path: &Path, contents: &[u8]) -> Result<()> {
+    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = || Error::file("write", path);
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".lowland-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // The rights of an ordinary new file; the process's mask takes off what it takes off.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).map_err(failed())?;
+    file.write_all(contents).map_err(failed())?;
+    file.as_file().sync_all().map_err(failed())?;
+    file.persist(path).map_err(|error| failed()(error.error))?;
+    sync_folder(folder)
+}
+
+/// Makes a rename survive a power cut. Systems that cannot open folders need no such call.
+fn sync_folder(folder: &Path) -> Result<()> {
+    match File::open(folder) {
+        Ok(handle) if cfg!(unix) => handle.sync_all().map_err(Error::file("write", folder)),
+        _ => Ok(()),
+    }
+}
+
+/// A file that grows by whole lines.
+#[derive(Debug)]
+pub struct Lines {
+    path: PathBuf,
+    file: File,
+    len: u64,
+}
+
+impl Lines {
+    /// A new, empty file.
+    ///
+    /// # Errors
+    /// [`Error::File`], also where it exists.
+    pub fn create(path: &Path) -> Result<Lines> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path);
+        let file = file.map_err(Error::file("create", path))?;
+        Ok(Lines { path: path.to_path_buf(), file, len: 0 })
+    }
+
+    /// Adds a line; `line` holds no line break. It is handed to the system at once.
+    ///
+    /// # Errors
+    /// [`Error::File`]; then what was written of the line is taken off again.
+    pub fn push(&mut self, line: &str) -> Result<()> {
+        let bytes = format!("{line}\n");
+        if let Err(source) = self.file.write_all(bytes.as_bytes()) {
+            // A full disk can still cut files; should that fail too, the first reason counts.
+            let _ = self.file.set_len(self.len);
+            return Err(Error::file("write", &self.path)(source));
+        }
+        self.len += bytes.len() as u64;
+        Ok(())
+    }
+}
+
+/// Creates a folder for new files, with its parents. It may exist, but must then be empty.
+///
+/// # Errors
+/// [`Error::OutputExists`] where it holds something, [`Error::File`] where it cannot be had.
+pub fn create_empty_folder(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).map_err(Error::file("create the folder", path))?;
+    let mut entries = fs::read_dir(path).map_err(Error::file("read the folder", path))?;
+    match entries.next() {
+        None => Ok(()),
+        Some(_) => Err(Error::OutputExists { path: path.to_path_buf() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = fs::read_dir(folder).unwrap();
+        entries.map(|e| e.unwrap().file_name().into_string().unwrap()).collect()
+    }
+
+    #[test]
+    fn whole_files_are_replaced_and_nothing_is_left_beside_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.json");
+        write_whole(&path, b"one").unwrap();
+        write_whole(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        // A folder in the place of the file cannot be replaced.
+        let taken = folder.path().join("taken");
+        fs::create_dir(&taken).unwrap();
+        let message = write_whole(&taken, b"x").unwrap_err().to_string();
+        assert!(message.contains("taken"), "{message}");
+        let mut left = names(folder.path());
+        left.sort();
+        assert_eq!(left, ["a.json", "taken"]);
+    }
+
+    #[test]
+    fn lines_are_there_as_soon_as_they_are_pushed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.jsonl");
+        let mut lines = Lines::create(&path).unwrap();
+        lines.push("{}").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n");
+        lines.push("[]").unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n[]\n");
+        assert!(matches!(Lines::create(&path), Err(Error::File { .. })));
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_told_with_what_to_do() {
+        let path = PathBuf::from("/dev/full");
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let error = Lines { path, file, len: 0 }.push("{}").unwrap_err();
+        assert!(
+            error.to_string().contains("/dev/full")
+                && error.to_string().contains("free some space")
+        );
+        assert_eq!(error.exit_code(), 2);
+    }
+
+    #[test]
+    fn only_empty_folders_are_taken() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a/b");
+        create_empty_folder(&path).unwrap();
+        create_empty_folder(&path).unwrap();
+        fs::write(path.join("x"), "x").unwrap();
+        assert!(matches!(create_empty_folder(&path), Err(Error::OutputExists { .. })));
+        let error = create_empty_folder(&path.join("x/y")).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+    }
+}

@@ -1,0 +1,79 @@
+//! Figures as files: PNG and SVG.
+
+use std::sync::OnceLock;
+
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+use plotters::prelude::*;
+use plotters::style::FontStyle;
+
+use super::pen::{FONT, Pen};
+use super::{Figure, SIZE, failed};
+use crate::{Error, Result};
+
+/// A bitmap is drawn this much larger and then averaged down, which smooths every line.
+const OVERSAMPLING: u32 = 3;
+/// [`Pen::text_shift`] of bitmaps.
+const TEXT_SHIFT: f64 = 0.216;
+
+/// Registers the font of bitmaps, once.
+pub(super) fn register_font() -> Result<()> {
+    static REGISTERED: OnceLock<bool> = OnceLock::new();
+    let font = include_bytes!("../../assets/DejaVuSans-latin.ttf");
+    let registered = REGISTERED
+        .get_or_init(|| plotters::style::register_font(FONT, FontStyle::Normal, font).is_ok());
+    if *registered { Ok(()) } else { Err(Error::Picture("the font cannot be read".into())) }
+}
+
+impl Figure {
+    pub(super) fn png(&self) -> Result<Vec<u8>> {
+        let k = OVERSAMPLING;
+        let (width, height) = (SIZE.0 * k, SIZE.1 * k);
+        let mut large = vec![0u8; 3 * (width * height) as usize];
+        {
+            let root = BitMapBackend::with_buffer(&mut large, (width, height)).into_drawing_area();
+            self.draw(&Pen { root: &root, scale: f64::from(k), text_shift: TEXT_SHIFT })?;
+        }
+        let pixels = average(&large, width as usize, k as usize);
+        let mut png = Vec::new();
+        let encoder = PngEncoder::new(&mut png);
+        encoder.write_image(&pixels, SIZE.0, SIZE.1, ExtendedColorType::Rgb8).map_err(failed)?;
+        Ok(png)
+    }
+
+    pub(super) fn svg(&self) -> Result<String> {
+        let mut text = String::new();
+        {
+            let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
+            self.draw(&Pen { root: &root, scale: 1.0, text_shift: 0.0 })?;
+        }
+        Ok(text)
+    }
+}
+
+/// Means of squares of `k` x `k` pixels of an RGB image.
+fn average(large: &[u8], width: usize, k: usize) -> Vec<u8> {
+    let rows = large.chunks_exact(3 * width * k);
+    let mut pixels = Vec::with_capacity(large.len() / (k * k));
+    for row in rows {
+        for x in 0..width / k {
+            for channel in 0..3 {
+                let at = |i: usize, j: usize| u32::from(row[3 * (i * width + x * k + j) + channel]);
+                let sum: u32 = (0..k).flat_map(|i| (0..k).map(move |j| at(i, j))).sum();
+                pixels.push((sum / (k * k) as u32) as u8);
+            }
+        }
+    }
+    pixels
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn averages_squares_of_pixels() {
+        let large = [0, 0, 0, 100, 50, 8, 200, 0, 0, 100, 50, 8];
+        assert_eq!(average(&large, 2, 2), [100, 25, 4]);
+    }
+}

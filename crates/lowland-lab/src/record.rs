@@ -1,0 +1,204 @@
+//! The directory of a run: everything that is needed to believe it, and to do it again.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use lowland_models::ParamStore;
+use serde::Serialize;
+
+use crate::config::Config;
+use crate::machine::{Commit, Machine, Utc, commit_of};
+use crate::metrics::{EpochMetrics, Results};
+use crate::output::{Lines, create_empty_folder, write_whole};
+use crate::picture::{self, draw_curves};
+use crate::run::{Memory, Outcome, Run, RunInfo};
+use crate::{Error, Result};
+
+/// The picture of a run that goes on is drawn again no more often than this.
+const PICTURE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// How a run ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "status", rename_all = "snake_case")]
+pub enum Ended {
+    /// It has not: it goes on, or was killed.
+    Running,
+    /// All epochs are done.
+    Finished,
+    /// Somebody stopped it.
+    Interrupted {
+        /// The epoch it was at.
+        epoch: usize,
+        /// Batches of that epoch that were trained on.
+        batches_done: usize,
+        /// Batches of an epoch.
+        batches: usize,
+    },
+    /// An error stopped it.
+    Failed {
+        /// The error.
+        reason: String,
+    },
+}
+
+/// A run directory that is being filled.
+///
+/// | file | content |
+/// |---|---|
+/// | `config.toml` | the config with all defaults; `train` runs it again |
+/// | `run.json` | program, commit, command, machine, seed, start and end, status, results |
+/// | `metrics.jsonl` | an [`EpochMetrics`] a line |
+/// | `weights.safetensors` | the network after the last complete epoch, or where it was interrupted |
+/// | `curves.png`, `curves.svg` | loss and accuracy over epochs |
+///
+/// At every moment each of them is complete as of some moment before.
+#[derive(Debug)]
+pub struct Record {
+    folder: PathBuf,
+    lines: Lines,
+    json: RunJson,
+    drawn: Option<Instant>,
+}
+
+/// The content of `run.json`.
+#[derive(Debug, Serialize)]
+struct RunJson {
+    #[serde(flatten)]
+    ended: Ended,
+    program: Program,
+    command: Vec<String>,
+    machine: Machine,
+    run: RunInfo,
+    started: String,
+    ended_at: Option<String>,
+    seconds: Option<f64>,
+    epochs_done: usize,
+    /// The epoch whose end `weights.safetensors` is of; where the run was interrupted inside an epoch,
+    /// that epoch, which is not complete.
+    weights_epoch: Option<usize>,
+    /// Every number of `results` is of one run.
+    seeds: usize,
+    results: Option<Results>,
+    memory: Option<Memory>,
+}
+
+#[derive(Debug, Serialize)]
+struct Program {
+    name: &'static str,
+    version: &'static str,
+    /// Of the repository around the working directory.
+    git: Option<Commit>,
+}
+
+impl Record {
+    /// A run directory at `folder`, which must not exist or be empty.
+    ///
+    /// # Errors
+    /// [`Error::OutputExists`]; [`Error::File`] where it cannot be written.
+    pub fn create(folder: &Path, run: &Run) -> Result<Record> {
+        create_empty_folder(folder)?;
+        write_whole(&folder.join("config.toml"), config_toml(run.plan().config())?.as_bytes())?;
+        let git = std::env::current_dir().ok().and_then(|folder| commit_of(&folder));
+        let json = RunJson {
+            ended: Ended::Running,
+            program: Program { name: "lowland", version: env!("CARGO_PKG_VERSION"), git },
+            command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
+            machine: Machine::this(),
+            run: run.info().clone(),
+            started: Utc::now().rfc3339(),
+            ended_at: None,
+            seconds: None,
+            epochs_done: 0,
+            weights_epoch: None,
+            seeds: 1,
+            results: None,
+            memory: None,
+        };
+        let lines = Lines::create(&folder.join("metrics.jsonl"))?;
+        let record = Record { folder: folder.to_path_buf(), lines, json, drawn: None };
+        record.write_json()?;
+        Ok(record)
+    }
+
+    /// Where it is.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Records the last of `epochs`, and the network after it.
+    ///
+    /// # Errors
+    /// [`Error::File`], or a [`Error::Model`] that says the same of the weights.
+    pub(crate) fn epoch(&mut self, epochs: &[EpochMetrics], store: &ParamStore) -> Result<()> {
+        let Some(last) = epochs.last() else { return Ok(()) };
+        let line = serde_json::to_string(last).map_err(json_error)?;
+        self.lines.push(&line)?;
+        self.write_weights(store)?;
+        self.json.weights_epoch = Some(last.epoch);
+        self.json.epochs_done = epochs.len();
+        if self.drawn.is_none_or(|drawn| drawn.elapsed() >= PICTURE_INTERVAL) {
+            self.draw(epochs)?;
+            self.drawn = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    /// Records how the run ended.
+    ///
+    /// # Errors
+    /// As [`Record::epoch`].
+    pub(crate) fn finish(&mut self, outcome: &Outcome, store: &ParamStore) -> Result<()> {
+        self.json.ended = outcome.ended.clone();
+        self.json.ended_at = Some(Utc::now().rfc3339());
+        self.json.seconds = Some(outcome.seconds);
+        self.json.results = outcome.results;
+        self.json.memory = Some(outcome.memory);
+        // After a failure the last complete epoch's weights stay: those in memory may be what failed.
+        if let Ended::Interrupted { epoch, .. } = outcome.ended {
+            self.write_weights(store)?;
+            self.json.weights_epoch = Some(epoch);
+        }
+        // First what cannot be made again.
+        self.write_json()?;
+        self.draw(&outcome.epochs)
+    }
+
+    fn draw(&self, epochs: &[EpochMetrics]) -> Result<()> {
+        let RunInfo { name, seed, .. } = &self.json.run;
+        let run = picture::Run { name: name.clone(), epochs };
+        draw_curves(&picture::title_of(name, *seed, epochs), &[run], &self.folder)
+    }
+
+    fn write_weights(&self, store: &ParamStore) -> Result<()> {
+        let path = self.folder.join("weights.safetensors");
+        store.state_dict()?.write(&path).map_err(|error| match error {
+            lowland_models::Error::File { source, .. } => Error::file("write", &path)(source),
+            error => error.into(),
+        })
+    }
+
+    fn write_json(&self) -> Result<()> {
+        let json = serde_json::to_string_pretty(&self.json).map_err(json_error)?;
+        write_whole(&self.folder.join("run.json"), format!("{json}\n").as_bytes())
+    }
+}
+
+/// The default place of a run directory: below `runs`, named after experiment, seed and moment.
+#[must_use]
+pub fn default_folder(name: &str) -> PathBuf {
+    let moment = Utc::now().compact();
+    let plain = Path::new("runs").join(format!("{name}-{moment}"));
+    // Two runs may start within a second.
+    let numbered = (2..).map(|n| Path::new("runs").join(format!("{name}-{moment}-{n}")));
+    std::iter::once(plain.clone()).chain(numbered).find(|path| !path.exists()).unwrap_or(plain)
+}
+
+fn config_toml(config: &Config) -> Result<String> {
+    let head = "# The whole config of this run, defaults included: `train` runs it again.\n\n";
+    Ok(format!("{head}{}", config.to_toml()?))
+}
+
+fn json_error(error: serde_json::Error) -> Error {
+    Error::Usage(format!("the record cannot be written as JSON: {error}"))
+}

@@ -1,0 +1,189 @@
+//! The loop over epochs.
+
+use std::time::Instant;
+
+use lowland_core::Clock;
+use lowland_data::{Batch, Loader};
+
+use super::{Observer, Position, Run, Stop};
+use crate::metrics::{EpochMetrics, Running};
+use crate::record::{Ended, Record};
+use crate::trainer::Images;
+use crate::{Error, Result};
+
+/// Work of a training image, where that of evaluating one is 1: forward, and two such passes back.
+const TRAINING_WORK: usize = 3;
+
+impl Run {
+    /// Trains all epochs into `epochs`. Returns how that ended, and how often memory had been asked
+    /// for by the end of the first epoch.
+    pub(super) fn train(
+        &mut self,
+        epochs: &mut Vec<EpochMetrics>,
+        record: &mut Record,
+        observer: &mut dyn Observer,
+        stop: &Stop,
+    ) -> Result<(Ended, Option<u64>)> {
+        let mut warm = None;
+        let planned = self.info.epochs;
+        for epoch in 1..=planned {
+            let began = Instant::now();
+            let mut lr = 0.0;
+            let training = self.train_epoch(epoch, &mut lr, observer, stop)?;
+            let train_seconds = began.elapsed().as_secs_f64();
+            let batches = self.info.steps_per_epoch;
+            let interrupted = |batches_done| Ended::Interrupted { epoch, batches_done, batches };
+            if training.batches < batches {
+                return Ok((interrupted(training.batches), warm));
+            }
+            let Some((validation, test)) = self.evaluate_epoch(epoch, observer, stop)? else {
+                return Ok((interrupted(batches), warm));
+            };
+            let Epoch { running, .. } = training;
+            let metrics = EpochMetrics {
+                epoch,
+                train_loss: running.loss(),
+                train_acc: running.accuracy(),
+                val_loss: validation.map(|v| v.loss()),
+                val_acc: validation.map(|v| v.accuracy()),
+                test_loss: test.loss(),
+                test_acc: test.accuracy(),
+                lr,
+                images_per_s: running.images() as f64 / train_seconds.max(1e-9),
+                seconds: began.elapsed().as_secs_f64(),
+            };
+            warm.get_or_insert(self.trainer.device().memory().fresh_allocations);
+            epochs.push(metrics);
+            record.epoch(epochs, &self.trainer.model().store)?;
+            observer.epoch(&epochs[epochs.len() - 1]);
+            if stop.wished() && epoch < planned {
+                return Ok((Ended::Interrupted { epoch, batches_done: batches, batches }, warm));
+            }
+        }
+        Ok((Ended::Finished, warm))
+    }
+
+    /// Trains one epoch, or as much of it as there is time for; `lr` becomes that of its last step.
+    fn train_epoch(
+        &mut self,
+        epoch: usize,
+        lr: &mut f64,
+        observer: &mut dyn Observer,
+        stop: &Stop,
+    ) -> Result<Epoch> {
+        let began = Instant::now();
+        let mut done = Epoch::default();
+        // The loader counts epochs from 0.
+        for batch in self.loaders.train.epoch(epoch as u64 - 1) {
+            let batch = batch?;
+            let clock = self.clock(epoch, done.batches);
+            *lr = clock.lr;
+            let scored = self.trainer.step(&images(&batch), &clock)?;
+            if !scored.loss.is_finite() {
+                return Err(self.not_finite(scored.loss, epoch, done.batches + 1, &clock));
+            }
+            done.running.add(scored.loss, scored.correct, batch.len());
+            done.batches += 1;
+            observer.stepped(&Position {
+                epoch,
+                batch: done.batches,
+                train_loss: done.running.loss(),
+                train_acc: done.running.accuracy(),
+                images_per_s: done.running.images() as f64
+                    / began.elapsed().as_secs_f64().max(1e-9),
+                done: self.work_done(epoch, TRAINING_WORK * done.running.images()),
+            });
+            if stop.wished() {
+                break;
+            }
+        }
+        Ok(done)
+    }
+
+    /// The scores on validation and test images; none where a stop is wished.
+    fn evaluate_epoch(
+        &mut self,
+        epoch: usize,
+        observer: &mut dyn Observer,
+        stop: &Stop,
+    ) -> Result<Option<(Option<Running>, Running)>> {
+        let mut before = TRAINING_WORK * self.info.data.train_images;
+        let mut validation = None;
+        if let Some(loader) = self.loaders.validation.clone() {
+            validation = self.evaluate(&loader, (epoch, before), observer, stop)?;
+            if validation.is_none() {
+                return Ok(None);
+            }
+            before += loader.view().len();
+        }
+        let loader = self.loaders.test.clone();
+        let test = self.evaluate(&loader, (epoch, before), observer, stop)?;
+        Ok(test.map(|test| (validation, test)))
+    }
+
+    /// The score on one loader's images. `at` is the epoch, and the work done in it before.
+    fn evaluate(
+        &mut self,
+        loader: &Loader,
+        at: (usize, usize),
+        observer: &mut dyn Observer,
+        stop: &Stop,
+    ) -> Result<Option<Running>> {
+        let mut running = Running::default();
+        for batch in loader.epoch(0) {
+            let batch = batch?;
+            let scored = self.trainer.evaluate(&images(&batch))?;
+            running.add(scored.loss, scored.correct, batch.len());
+            observer.evaluated(self.work_done(at.0, at.1 + running.images()));
+            if stop.wished() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(running))
+    }
+
+    /// The clock of the step that follows `batches` batches of an epoch.
+    fn clock(&self, epoch: usize, batches: usize) -> Clock {
+        let (planned, per_epoch) = (self.info.epochs, self.info.steps_per_epoch);
+        let steps = (epoch - 1) * per_epoch + batches;
+        let config = self.plan.config();
+        let position = (epoch - 1) as f64 + batches as f64 / per_epoch as f64;
+        Clock {
+            step: 1 + steps as u64,
+            epoch: epoch as u64,
+            progress: steps as f64 / (planned * per_epoch) as f64,
+            lr: config.schedule.lr(config.optimizer.learning_rate, position, planned as f64),
+        }
+    }
+
+    /// The part of the run's work that is done, of which `in_epoch` in the epoch under way.
+    fn work_done(&self, epoch: usize, in_epoch: usize) -> f64 {
+        let data = &self.info.data;
+        let per_epoch =
+            TRAINING_WORK * data.train_images + data.validation_images + data.test_images;
+        let done = (epoch - 1) as f64 + in_epoch as f64 / per_epoch as f64;
+        (done / self.info.epochs as f64).min(1.0)
+    }
+
+    fn not_finite(&self, loss: f64, epoch: usize, batch: usize, clock: &Clock) -> Error {
+        let store = &self.trainer.model().store;
+        let parameter = match store.first_non_finite(store.params()) {
+            Ok(Some(entry)) => {
+                format!("the first parameter that is not finite is `{}`", entry.name)
+            }
+            _ => "all parameters are finite".into(),
+        };
+        Error::NotFinite { loss, step: clock.step, epoch, batch, lr: clock.lr, parameter }
+    }
+}
+
+/// What has been trained of an epoch.
+#[derive(Default)]
+struct Epoch {
+    running: Running,
+    batches: usize,
+}
+
+fn images(batch: &Batch) -> Images<'_> {
+    Images { shape: batch.shape(), pixels: batch.images(), labels: batch.labels() }
+}

@@ -1,0 +1,259 @@
+//! A run: a plan with its data, its network and its device, and the loop over epochs.
+
+mod epochs;
+mod setup;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use serde::Serialize;
+
+use crate::Result;
+use crate::metrics::{EpochMetrics, Results};
+use crate::plan::Plan;
+use crate::record::{Ended, Record};
+use crate::trainer::Trainer;
+
+/// What a run needs to know of the machine. Nothing in it changes a bit of the results.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// The device, by name.
+    pub device: String,
+    /// Threads that the device computes on.
+    pub threads: usize,
+    /// Background threads that prepare batches; 0 prepares them in between.
+    pub workers: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Options { device: "cpu".into(), threads: crate::machine::logical_cores(), workers: 1 }
+    }
+}
+
+/// A wish to stop that can come from anywhere: the run ends after the step it is at.
+#[derive(Clone, Debug, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Wishes to stop. Returns whether that had been wished before.
+    pub fn wish(&self) -> bool {
+        self.0.swap(true, Ordering::SeqCst)
+    }
+
+    /// Whether to stop.
+    #[must_use]
+    pub fn wished(&self) -> bool {
+        self.0.load(Ordering::SeqCst)
+    }
+}
+
+/// What a run is made of.
+#[derive(Clone, Debug, Serialize)]
+pub struct RunInfo {
+    /// The experiment's name.
+    pub name: String,
+    /// Its seed.
+    pub seed: u64,
+    /// The network.
+    pub model: ModelInfo,
+    /// The data.
+    pub data: DataInfo,
+    /// The optimizer: what each group of parameters is stepped with.
+    pub optimizer: String,
+    /// Epochs planned.
+    pub epochs: usize,
+    /// Steps of an epoch.
+    pub steps_per_epoch: usize,
+    /// Images a step.
+    pub batch_size: usize,
+    /// The device.
+    pub device: String,
+    /// Threads that the device computes on.
+    pub threads: usize,
+    /// Threads that prepare batches.
+    pub loader_workers: usize,
+}
+
+/// The network of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct ModelInfo {
+    /// Its name.
+    pub name: String,
+    /// Trainable numbers.
+    pub parameters: usize,
+    /// Multiply-adds of one image's forward pass.
+    pub multiply_adds: u64,
+}
+
+/// The data of a run.
+#[derive(Clone, Debug, Serialize)]
+pub struct DataInfo {
+    /// The dataset's name.
+    pub name: String,
+    /// Its name for people.
+    pub title: String,
+    /// A checksum of everything in it.
+    pub checksum: String,
+    /// H, W, C of an image.
+    pub image: [usize; 3],
+    /// The number of classes.
+    pub classes: usize,
+    /// Images trained on.
+    pub train_images: usize,
+    /// Images held back for validation.
+    pub validation_images: usize,
+    /// Test images.
+    pub test_images: usize,
+}
+
+/// Where a run is, after a step.
+#[derive(Clone, Copy, Debug)]
+pub struct Position {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Batches of the epoch that are done.
+    pub batch: usize,
+    /// Mean loss of the epoch so far.
+    pub train_loss: f64,
+    /// Accuracy of the epoch so far.
+    pub train_acc: f64,
+    /// Training images per second in this epoch.
+    pub images_per_s: f64,
+    /// The part of the whole run's work that is done, 0 to 1.
+    pub done: f64,
+}
+
+/// Somebody who watches a run.
+pub trait Observer {
+    /// The run begins.
+    fn started(&mut self, _info: &RunInfo) {}
+    /// A training step is done.
+    fn stepped(&mut self, _position: &Position) {}
+    /// A batch of the validation or test images is done; `done` as in [`Position`].
+    fn evaluated(&mut self, _done: f64) {}
+    /// An epoch is done and recorded.
+    fn epoch(&mut self, _metrics: &EpochMetrics) {}
+    /// There will be no more calls.
+    fn ended(&mut self) {}
+}
+
+/// A watcher who does nothing.
+impl Observer for () {}
+
+/// How a run went.
+#[derive(Clone, Debug, Serialize)]
+pub struct Outcome {
+    /// Whether it came to its end.
+    pub ended: Ended,
+    /// All complete epochs.
+    #[serde(skip)]
+    pub epochs: Vec<EpochMetrics>,
+    /// The accuracies; none before the first complete epoch.
+    pub results: Option<Results>,
+    /// How long it took.
+    pub seconds: f64,
+    /// The memory it took.
+    pub memory: Memory,
+}
+
+/// The memory of a run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Memory {
+    /// The most bytes in tensors that were alive together.
+    pub peak_tensor_bytes: usize,
+    /// Bytes that the device's pool holds.
+    pub held_tensor_bytes: usize,
+    /// How often the pool had to ask the system for memory.
+    pub fresh_allocations: u64,
+    /// The part of these after the first epoch: 0, as a warm step finds all it needs in the pool.
+    pub fresh_allocations_after_first_epoch: u64,
+    /// The most bytes of the process that were resident; none where the system does not tell.
+    pub peak_resident_bytes: Option<u64>,
+}
+
+/// A plan, ready to run.
+#[derive(Debug)]
+pub struct Run {
+    plan: Plan,
+    info: RunInfo,
+    trainer: Trainer,
+    loaders: setup::Loaders,
+}
+
+impl Run {
+    /// Opens the dataset, builds the network and its optimizer.
+    ///
+    /// # Errors
+    /// Whatever is wrong with dataset or device, and mistakes of the config that only show with the
+    /// dataset, such as a subset larger than it.
+    pub fn new(plan: Plan, options: &Options) -> Result<Run> {
+        setup::set_up(plan, options)
+    }
+
+    /// What it is made of.
+    #[must_use]
+    pub fn info(&self) -> &RunInfo {
+        &self.info
+    }
+
+    /// The plan.
+    #[must_use]
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// The network with its optimizer.
+    #[must_use]
+    pub fn trainer(&self) -> &Trainer {
+        &self.trainer
+    }
+
+    /// Trains to the end, or until a stop is wished, and records everything.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`](crate::Error::NotFinite), and whatever else stops it. What was done by
+    /// then is in the record, with the reason.
+    pub fn execute(
+        &mut self,
+        record: &mut Record,
+        observer: &mut dyn Observer,
+        stop: &Stop,
+    ) -> Result<Outcome> {
+        let began = Instant::now();
+        observer.started(&self.info);
+        let mut epochs = Vec::new();
+        let trained = self.train(&mut epochs, record, observer, stop);
+        observer.ended();
+        let (ended, warm, failure) = match trained {
+            Ok((ended, warm)) => (ended, warm, None),
+            Err(error) => (Ended::Failed { reason: error.to_string() }, None, Some(error)),
+        };
+        let seconds = began.elapsed().as_secs_f64();
+        let outcome = Outcome {
+            results: Results::of(&epochs),
+            memory: self.memory(warm),
+            ended,
+            epochs,
+            seconds,
+        };
+        let recorded = record.finish(&outcome, &self.trainer.model().store);
+        match failure {
+            Some(error) => Err(error),
+            None => recorded.map(|()| outcome),
+        }
+    }
+
+    fn memory(&self, warm: Option<u64>) -> Memory {
+        let stats = self.trainer.device().memory();
+        Memory {
+            peak_tensor_bytes: stats.peak_bytes_in_use,
+            held_tensor_bytes: stats.bytes_held,
+            fresh_allocations: stats.fresh_allocations,
+            fresh_allocations_after_first_epoch: warm
+                .map_or(0, |warm| stats.fresh_allocations - warm),
+            peak_resident_bytes: crate::machine::peak_resident_bytes(),
+        }
+    }
+}

@@ -1,0 +1,130 @@
+//! From a plan to everything a run needs.
+
+use std::sync::Arc;
+
+use lowland_core::DType;
+use lowland_data::{
+    Amount, Augmentation, Dataset, HorizontalFlip, Loader, LoaderConfig, RandomCrop, View,
+};
+
+use super::{DataInfo, ModelInfo, Options, Run, RunInfo};
+use crate::plan::{Plan, in_model};
+use crate::trainer::Trainer;
+use crate::{Result, device};
+
+/// The images of a run, in batches.
+#[derive(Debug)]
+pub(super) struct Loaders {
+    pub(super) train: Loader,
+    pub(super) validation: Option<Loader>,
+    pub(super) test: Loader,
+}
+
+pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
+    let device = device::open(&options.device, options.threads)?;
+    let dataset = plan.source().open()?;
+    let loaders = Loaders::new(&plan, &dataset, options.workers)?;
+    let config = plan.config();
+    let (shape, classes) = (dataset.shape(), dataset.classes().len());
+    let model = plan.model().build(shape, classes, &device, DType::F32, config.seed);
+    let model = model.map_err(|error| in_model(plan.file(), error))?;
+    let model_info = ModelInfo {
+        name: model.name.clone(),
+        parameters: model.store.count(),
+        multiply_adds: model.multiply_adds,
+    };
+    let trainer = Trainer::new(model, plan.groups()?, config.train.label_smoothing)?;
+    let data = DataInfo {
+        name: dataset.name().to_string(),
+        title: dataset.title().to_string(),
+        checksum: dataset.describe().checksum,
+        image: shape,
+        classes,
+        train_images: loaders.train.view().len(),
+        validation_images: loaders.validation.as_ref().map_or(0, |loader| loader.view().len()),
+        test_images: loaders.test.view().len(),
+    };
+    let info = RunInfo {
+        name: config.name.clone(),
+        seed: config.seed,
+        model: model_info,
+        data,
+        optimizer: trainer.optimizer().explain(),
+        epochs: config.train.epochs,
+        steps_per_epoch: loaders.train.batches(),
+        batch_size: config.train.batch_size,
+        device: options.device.clone(),
+        threads: options.threads,
+        loader_workers: options.workers,
+    };
+    Ok(Run { plan, info, trainer, loaders })
+}
+
+impl Loaders {
+    fn new(plan: &Plan, dataset: &Dataset, workers: usize) -> Result<Loaders> {
+        let config = plan.config();
+        let (train, validation) = split(plan, dataset)?;
+        let evaluation = LoaderConfig {
+            workers: workers.min(1),
+            ..LoaderConfig::evaluation(config.train.batch_size, dataset.normalisation().clone())
+        };
+        let training = LoaderConfig {
+            shuffle: true,
+            augment: augmentations(plan),
+            seed: config.seed,
+            workers,
+            prefetch: 4.max(2 * workers),
+            ..evaluation.clone()
+        };
+        let train = Loader::new(train, training).map_err(|error| in_data(plan, error))?;
+        let validation =
+            validation.map(|view| Loader::new(view, evaluation.clone())).transpose()?;
+        Ok(Loaders { train, validation, test: Loader::new(dataset.test(), evaluation)? })
+    }
+}
+
+/// The images to train on, and those to validate on, if any.
+fn split(plan: &Plan, dataset: &Dataset) -> Result<(View, Option<View>)> {
+    let (data, seed) = (&plan.config().data, plan.config().seed);
+    let all = dataset.train();
+    let used = match data.subset {
+        None => all,
+        Some(count) if count <= all.len() => all.subset(Amount::Count(count), seed)?,
+        Some(count) => {
+            let allowed = format!("`{}` has {} training images", dataset.name(), all.len());
+            return Err(plan.file().impossible("data.subset", count, &allowed));
+        }
+    };
+    if data.validation_fraction == 0.0 {
+        return Ok((used, None));
+    }
+    let images = used.len();
+    let fraction = Amount::Fraction(data.validation_fraction);
+    let (train, validation) = used.split_validation(fraction, seed).map_err(|_| {
+        let allowed = format!("of {images} images, both parts must get at least one");
+        plan.file().impossible("data.validation_fraction", data.validation_fraction, &allowed)
+    })?;
+    Ok((train, Some(validation)))
+}
+
+fn augmentations(plan: &Plan) -> Vec<Augmentation> {
+    let data = &plan.config().data;
+    let mut list: Vec<Augmentation> = Vec::new();
+    if data.crop_padding_pixels > 0 {
+        list.push(Arc::new(RandomCrop { padding: data.crop_padding_pixels }));
+    }
+    if data.horizontal_flip {
+        list.push(Arc::new(HorizontalFlip));
+    }
+    list
+}
+
+/// What the loader says of a setting, with the place of the field it came from.
+fn in_data(plan: &Plan, error: lowland_data::Error) -> crate::Error {
+    let lowland_data::Error::Invalid { field, value, advice } = error else { return error.into() };
+    let field = match field {
+        "batch_size" => "train.batch_size",
+        _ => "data.crop_padding_pixels",
+    };
+    plan.file().impossible(field, value, &advice)
+}

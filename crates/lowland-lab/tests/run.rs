@@ -1,0 +1,223 @@
+//! Runs through the library: what is recorded, that bits do not depend on threads, that warm steps
+//! take no memory, and what happens where a run cannot go on.
+
+mod common;
+
+use std::fs;
+use std::path::Path;
+
+use common::{SMALL, assert_picture, metrics, run_json};
+use lowland_lab::{
+    ConfigFile, Ended, EpochMetrics, Error, Observer, Options, Outcome, Plan, Position, Record,
+    Result, Run, Stop,
+};
+
+fn run(
+    sets: &[&str],
+    options: &Options,
+    folder: &Path,
+    observer: &mut dyn Observer,
+) -> Result<Outcome> {
+    run_until(sets, options, folder, observer, &Stop::default())
+}
+
+fn run_until(
+    sets: &[&str],
+    options: &Options,
+    folder: &Path,
+    observer: &mut dyn Observer,
+    stop: &Stop,
+) -> Result<Outcome> {
+    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    let plan =
+        Plan::new(ConfigFile::parse("small.toml", SMALL, &sets)?, Path::new("no-such-folder"))?;
+    let mut run = Run::new(plan, options)?;
+    let mut record = Record::create(folder, &run)?;
+    run.execute(&mut record, observer, stop)
+}
+
+fn options(threads: usize, workers: usize) -> Options {
+    Options { threads, workers, ..Options::default() }
+}
+
+#[test]
+fn a_run_records_what_it_did() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = folder.path().join("deep/run");
+    let outcome = run(&[], &options(2, 1), &out, &mut ()).unwrap();
+    assert_eq!(outcome.ended, Ended::Finished);
+    let lines = metrics(&out);
+    assert_eq!(lines.len(), 2);
+    for (line, epoch) in lines.iter().zip(&outcome.epochs) {
+        for field in
+            ["train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "lr"]
+        {
+            assert!(line[field].is_f64(), "{field} in {line}");
+        }
+        for field in ["train_acc", "val_acc", "test_acc"] {
+            assert!((0.0..=1.0).contains(&line[field].as_f64().unwrap()));
+        }
+        assert_eq!(line["epoch"], epoch.epoch);
+        assert_eq!(line["test_acc"], epoch.test_acc);
+    }
+    let accuracy = |e: &EpochMetrics| e.train_acc;
+    assert!(accuracy(&outcome.epochs[1]) > 0.3, "it learns: {:?}", outcome.epochs);
+    assert!(outcome.epochs[1].train_loss < outcome.epochs[0].train_loss);
+
+    let json = run_json(&out);
+    assert_eq!(json["status"], "finished");
+    assert_eq!(json["run"]["seed"], 3);
+    assert_eq!(json["run"]["data"]["train_images"], 720);
+    assert_eq!(json["run"]["data"]["validation_images"], 80);
+    assert_eq!(json["results"]["final_epoch"]["epoch"], 2);
+    assert!(json["results"]["validation_selected_epoch"]["test_acc"].is_f64());
+    assert!(json["results"]["best_test_epoch"]["test_acc"].is_f64());
+    assert_eq!(json["seeds"], 1);
+    assert!(json["run"]["model"]["parameters"].as_u64() > Some(1000));
+
+    // The resolved config runs again.
+    let again = Plan::read(&out.join("config.toml"), &[], Path::new("")).unwrap();
+    assert_eq!(again.config().train.epochs, 2);
+
+    let weights = fs::read(out.join("weights.safetensors")).unwrap();
+    let weights = safetensors::SafeTensors::deserialize(&weights).unwrap();
+    assert_eq!(weights.tensor("stem.weight").unwrap().shape(), [16, 1, 3, 3]);
+    assert_eq!(weights.tensor("fc.weight").unwrap().shape()[0], 10);
+    assert!(weights.names().iter().any(|name| name.ends_with("running_var")));
+    assert_picture(&out.join("curves.png"));
+    let svg = fs::read_to_string(out.join("curves.svg")).unwrap();
+    assert!(svg.starts_with("<svg") && svg.contains("test accuracy after epoch 2"));
+    let mut names: Vec<_> = fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
+    names.sort();
+    let want = [
+        "config.toml",
+        "curves.png",
+        "curves.svg",
+        "metrics.jsonl",
+        "run.json",
+        "weights.safetensors",
+    ];
+    assert_eq!(names, want);
+
+    let error = run(&[], &options(1, 0), &out, &mut ()).unwrap_err();
+    assert!(matches!(error, Error::OutputExists { .. }) && error.exit_code() == 2, "{error}");
+}
+
+#[test]
+fn bits_depend_on_neither_threads_nor_workers() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = None;
+    for (threads, workers) in [(1, 0), (2, 1), (2, 3), (1, 3), (3, 0)] {
+        let out = folder.path().join(format!("{threads}-{workers}"));
+        run(&["train.label_smoothing=0.1"], &options(threads, workers), &out, &mut ()).unwrap();
+        let found = (fs::read(out.join("weights.safetensors")).unwrap(), metrics(&out));
+        assert!(first.get_or_insert_with(|| found.clone()) == &found, "{threads}, {workers}");
+    }
+    let other = folder.path().join("seed");
+    run(&["seed=4", "train.label_smoothing=0.1"], &options(2, 1), &other, &mut ()).unwrap();
+    assert!(first.unwrap().0 != fs::read(other.join("weights.safetensors")).unwrap());
+}
+
+#[test]
+fn every_method_learns_and_takes_no_memory_when_warm() {
+    let folder = tempfile::tempdir().unwrap();
+    let methods = [
+        ("sgd", "optimizer={learning_rate=0.05, sgd={momentum=0.9}}"),
+        ("adam", "optimizer={learning_rate=0.005, adam={}}"),
+        ("adamw", "optimizer={learning_rate=0.005, weight_decay_on='weights', adamw={}}"),
+        (
+            "miadam",
+            "optimizer={learning_rate=0.01, miadam={step_scale='unit-gain', switch={fraction=0.5}}}",
+        ),
+    ];
+    for (name, method) in methods {
+        let out = folder.path().join(name);
+        let outcome = run(&[method, "train.epochs=3"], &options(2, 1), &out, &mut ()).unwrap();
+        let losses: Vec<f64> = outcome.epochs.iter().map(|e| e.train_loss).collect();
+        assert!(losses[2] < 0.8 * losses[0], "{name}: {losses:?}");
+        assert_eq!(outcome.memory.fresh_allocations_after_first_epoch, 0, "{name}");
+        assert!(outcome.memory.fresh_allocations > 0);
+        assert_eq!(run_json(&out)["memory"]["fresh_allocations_after_first_epoch"], 0);
+    }
+}
+
+#[test]
+fn without_validation_images_nothing_is_selected_by_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let sets = ["data.validation_fraction=0", "train.epochs=1"];
+    let outcome = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap();
+    assert_eq!(outcome.results.unwrap().validation_selected_epoch, None);
+    let lines = metrics(folder.path());
+    assert!(lines[0]["val_acc"].is_null() && lines[0]["val_loss"].is_null());
+    assert_picture(&folder.path().join("curves.png"));
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run_and_names_the_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let sets = ["optimizer.learning_rate=1e30", "schedule=constant"];
+    let error = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap_err();
+    let Error::NotFinite { loss, step, epoch, .. } = error else { panic!("{error}") };
+    assert!(!loss.is_finite() && step >= 2 && epoch == 1, "{step}");
+    assert_eq!(error.exit_code(), 1);
+    assert!(
+        error.to_string().contains(&format!("at step {step} (epoch 1, batch {step})")),
+        "{error}"
+    );
+    let json = run_json(folder.path());
+    assert_eq!(json["status"], "failed");
+    assert_eq!(json["reason"], error.to_string());
+    assert_eq!(json["epochs_done"], 0);
+    assert!(metrics(folder.path()).is_empty());
+}
+
+/// Wishes to stop after a number of batches.
+struct StopAfter {
+    batches: usize,
+    stop: Stop,
+}
+
+impl Observer for StopAfter {
+    fn stepped(&mut self, at: &Position) {
+        assert!((0.0..=1.0).contains(&at.done));
+        if at.epoch == 2 && at.batch == self.batches {
+            self.stop.wish();
+        }
+    }
+}
+
+#[test]
+fn a_run_that_is_stopped_ends_after_the_step_and_saves() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = Stop::default();
+    let mut observer = StopAfter { batches: 4, stop: stop.clone() };
+    let outcome = run_until(&[], &options(1, 1), folder.path(), &mut observer, &stop).unwrap();
+    assert_eq!(outcome.ended, Ended::Interrupted { epoch: 2, batches_done: 4, batches: 45 });
+    assert_eq!(metrics(folder.path()).len(), 1);
+    let json = run_json(folder.path());
+    assert_eq!((&json["status"], &json["batches_done"]), (&"interrupted".into(), &4.into()));
+    assert_eq!((&json["epochs_done"], &json["weights_epoch"]), (&1.into(), &2.into()));
+    let weights = fs::read(folder.path().join("weights.safetensors")).unwrap();
+    safetensors::SafeTensors::deserialize(&weights).unwrap();
+    assert_picture(&folder.path().join("curves.png"));
+}
+
+#[test]
+fn mistakes_that_show_with_the_dataset_name_their_field() {
+    let folder = tempfile::tempdir().unwrap();
+    for (set, field) in [
+        ("data.subset=100000", "data.subset"),
+        ("data.validation_fraction=0.0001", "data.validation_fraction"),
+        ("data.crop_padding_pixels=1000000000", "data.crop_padding_pixels"),
+    ] {
+        let error = run(&[set], &options(1, 0), folder.path(), &mut ()).unwrap_err();
+        let Error::Config(mistake) = &error else { panic!("{error}") };
+        assert_eq!(mistake.field(), field);
+        assert!(error.to_string().starts_with(&format!("--set {set}")), "{error}");
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was written");
+    let sets = ["data.dataset=cifar10", "data.subset=10"];
+    let error = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap_err();
+    assert!(error.to_string().contains("data import cifar10 --from PATH --to "), "{error}");
+    assert_eq!(error.exit_code(), 2);
+}

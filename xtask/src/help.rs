@@ -1,0 +1,53 @@
+//! Help texts.
+
+pub const ALL: &str = "\
+Usage: cargo xtask COMMAND [ARGUMENTS]
+
+Experiments (built in release form first, then run):
+  demo     train a small network on built-in digits with three optimizers and compare them
+  train    run the experiment of a TOML file and record it in a directory of its own
+  data     list, import and describe datasets
+  bench    time training and inference steps
+
+Development:
+  test     all tests, or those whose names hold a filter
+  ci       every check that a change has to pass
+
+`cargo xtask COMMAND --help` tells more.
+
+Examples:
+  cargo xtask demo
+  cargo xtask data import cifar10 --from cifar-10-binary.tar.gz --to data/cifar10
+  cargo xtask train docs/experiments/cifar10-resnet20.toml --set train.epochs=3
+";
+
+const TEST: &str = "\
+Run the tests of the whole workspace in release form, documentation included.
+
+Usage: cargo xtask test [FILTER] [-- TEST_ARGUMENTS]
+
+Arguments:
+  FILTER          run the tests whose names hold this text
+  TEST_ARGUMENTS  for the test programs themselves, such as --nocapture
+
+Examples:
+  cargo xtask test
+  cargo xtask test golden -- --nocapture
+";
+
+const CI: &str = "\
+Run every check that a change has to pass, one after the other, and stop at the first that fails:
+the layout of the workspace, formatting, lints, documentation, tests, and the book where mdbook is
+installed.
+
+Usage: cargo xtask ci
+";
+
+/// The help of a command that is not passed on.
+pub fn of(command: &str) -> &'static str {
+    match command {
+        "test" => TEST,
+        "ci" => CI,
+        _ => ALL,
+    }
+}

@@ -1,0 +1,55 @@
+//! The runner people type: it builds, spawns and checks. It has no dependencies, so that it is there
+//! within seconds of a fresh clone.
+
+mod ci;
+mod help;
+mod layout;
+mod spawn;
+
+use std::process::ExitCode;
+
+use spawn::{cargo, run};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => return usage(""),
+    };
+    let wants_help = rest.iter().take_while(|a| *a != "--").any(|a| a == "-h" || a == "--help");
+    match command {
+        "train" | "demo" | "data" | "bench" => spawn::lowland(command, rest),
+        "test" | "ci" if wants_help => show(help::of(command)),
+        "test" => test(rest),
+        "ci" if rest.is_empty() => ci::all(),
+        "ci" => usage(&format!("`ci` takes no arguments, got `{}`", rest.join(" "))),
+        "help" | "-h" | "--help" => match rest.first().map(String::as_str) {
+            Some(command @ ("test" | "ci")) => show(help::of(command)),
+            Some(command @ ("train" | "demo" | "data" | "bench")) => {
+                spawn::lowland(command, &["--help".to_string()])
+            }
+            Some(other) => usage(&format!("there is no command `{other}`")),
+            None => show(help::ALL),
+        },
+        other => usage(&format!("there is no command `{other}`")),
+    }
+}
+
+/// Tests of the whole workspace, or those whose names hold a filter.
+fn test(arguments: &[String]) -> ExitCode {
+    run(cargo(&["test", "--release", "--workspace"]).args(arguments))
+}
+
+fn show(text: &str) -> ExitCode {
+    print!("{text}");
+    ExitCode::SUCCESS
+}
+
+/// The help on standard error, for somebody who typed something else; exit code 2.
+fn usage(problem: &str) -> ExitCode {
+    if !problem.is_empty() {
+        eprintln!("error: {problem}\n");
+    }
+    eprint!("{}", help::ALL);
+    ExitCode::from(2)
+}
