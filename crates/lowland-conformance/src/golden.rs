@@ -79,6 +79,11 @@ pub struct Folder {
     path: PathBuf,
 }
 
+/// The root of the repository.
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
 impl Folder {
     /// The folder at a path.
     ///
@@ -93,15 +98,24 @@ impl Folder {
         Ok(Folder { path })
     }
 
-    /// The folder that [`FOLDER_VARIABLE`] names; without it, this repository's own.
+    /// The folder that [`FOLDER_VARIABLE`] names, a relative one from the root of the repository, as
+    /// every crate's tests run in a folder of their own; without the variable, [`Folder::own`].
     ///
     /// # Errors
     /// As [`Folder::open`].
     pub fn open_from_env() -> Result<Self> {
         match std::env::var_os(FOLDER_VARIABLE) {
-            Some(path) => Self::open(path),
-            None => Self::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden")),
+            Some(path) => Self::open(root().join(path)),
+            None => Self::own(),
         }
+    }
+
+    /// This repository's own folder.
+    ///
+    /// # Errors
+    /// As [`Folder::open`].
+    pub fn own() -> Result<Self> {
+        Self::open(root().join("golden"))
     }
 
     /// Where it is.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::stage::{Block, Clock, DynStage, Stage, State};
-use crate::{DType, Real};
+use crate::{DType, Real, vector};
 
 /// Elements that go through all stages before the next ones are read. A chain of Adam's kind touches
 /// 14 KiB of `f32` for a block, MIAdam of order 3 touches 16 KiB: half of a first-level cache.
@@ -20,6 +20,8 @@ const INLINE_SLOTS: usize = 16;
 #[derive(Clone, Debug, Default)]
 pub struct Chain {
     stages: Vec<Arc<dyn DynStage>>,
+    /// The number of state slots of each stage.
+    slot_counts: Vec<usize>,
 }
 
 /// A chain's scalars at one step: what the host knows and every element needs.
@@ -41,6 +43,7 @@ impl Chain {
     /// This chain with one more stage at its end.
     #[must_use]
     pub fn then(mut self, stage: impl Stage) -> Self {
+        self.slot_counts.push(Stage::slots(&stage).len());
         self.stages.push(Arc::new(stage));
         self
     }
@@ -49,6 +52,7 @@ impl Chain {
     #[must_use]
     pub fn then_all(mut self, other: &Chain) -> Self {
         self.stages.extend(other.stages.iter().cloned());
+        self.slot_counts.extend(&other.slot_counts);
         self
     }
 
@@ -73,6 +77,12 @@ impl Chain {
         names
     }
 
+    /// The number of state slots of all stages.
+    #[must_use]
+    pub fn slot_count(&self) -> usize {
+        self.slot_counts.iter().sum()
+    }
+
     /// Computes the scalars of a step.
     #[must_use]
     pub fn prepare(&self, clock: &Clock) -> Prepared {
@@ -84,7 +94,7 @@ impl Chain {
     /// [`Chain::slots`].
     ///
     /// # Panics
-    /// Where lengths differ or the number of slots is not that of the chain.
+    /// Where lengths differ, or the number of slots is not that of the chain.
     pub fn step<T: Real>(
         &self,
         clock: &Clock,
@@ -99,7 +109,7 @@ impl Chain {
     /// pieces. The result for an element does not depend on how the elements were cut.
     ///
     /// # Panics
-    /// As [`Chain::step`].
+    /// As [`Chain::step`], and where the scalars were prepared for another chain.
     pub fn run<T: Real>(
         &self,
         prepared: &Prepared,
@@ -107,8 +117,8 @@ impl Chain {
         grads: &[T],
         slots: &mut [&mut [T]],
     ) {
-        let counts: Vec<usize> = self.stages.iter().map(|stage| stage.slots().len()).collect();
-        assert_eq!(slots.len(), counts.iter().sum::<usize>(), "one slice per state slot");
+        assert_eq!(prepared.scalars.len(), self.stages.len(), "the scalars of this chain");
+        assert_eq!(slots.len(), self.slot_count(), "one slice per state slot");
         assert_eq!(params.len(), grads.len(), "one gradient per parameter");
         assert!(slots.iter().all(|s| s.len() == params.len()), "one state element per parameter");
         let lr = T::of(prepared.lr);
@@ -118,8 +128,8 @@ impl Chain {
             let direction = &mut direction[..range.len()];
             direction.copy_from_slice(&grads[range.clone()]);
             let mut first_slot = 0;
-            for ((stage, scalars), &count) in self.stages.iter().zip(&prepared.scalars).zip(&counts)
-            {
+            let stages = self.stages.iter().zip(&prepared.scalars).zip(&self.slot_counts);
+            for ((stage, scalars), &count) in stages {
                 let own = &mut slots[first_slot..first_slot + count];
                 first_slot += count;
                 let cut = own.iter_mut().map(|slot| &mut slot[range.clone()]);
@@ -136,9 +146,7 @@ impl Chain {
                 let block = Block { params, direction, state: State::new(slots) };
                 T::apply_stage(&**stage, scalars, block);
             }
-            for (p, &mut d) in params[range].iter_mut().zip(direction) {
-                *p -= lr * d;
-            }
+            vector::descend(&mut params[range], lr, direction);
         }
     }
 

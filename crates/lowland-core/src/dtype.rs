@@ -17,6 +17,16 @@ pub enum DType {
 }
 
 impl DType {
+    /// The name, as in Rust.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            DType::F32 => "f32",
+            DType::F64 => "f64",
+            DType::U32 => "u32",
+        }
+    }
+
     /// Bytes of one element.
     #[must_use]
     pub const fn size(self) -> usize {
@@ -35,11 +45,7 @@ impl DType {
 
 impl fmt::Display for DType {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            DType::F32 => "f32",
-            DType::F64 => "f64",
-            DType::U32 => "u32",
-        })
+        f.write_str(self.name())
     }
 }
 

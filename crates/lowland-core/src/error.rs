@@ -73,14 +73,14 @@ pub enum Error {
     },
 
     /// An output overlaps another operand.
-    #[error("{op}: output `{output}` overlaps `{other}`; an output needs memory of its own")]
+    #[error("{op}: {output} overlaps {other}; an output needs memory of its own")]
     Overlap {
         /// The name of the op.
         op: &'static str,
-        /// The output.
-        output: &'static str,
-        /// The operand it overlaps.
-        other: &'static str,
+        /// The output: its position, from 0, and its name.
+        output: String,
+        /// The operand it overlaps, likewise.
+        other: String,
     },
 
     /// A buffer that belongs to another backend.

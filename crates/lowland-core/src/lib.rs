@@ -7,6 +7,7 @@ mod dtype;
 mod error;
 mod real;
 mod shape;
+mod vector;
 
 pub mod chain;
 pub mod op;

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use crate::Real;
+use crate::{Real, vector};
 
 /// Where a run is when a step is taken. Steps and epochs count from 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,6 +46,7 @@ impl Clock {
 ///         "sign"
 ///     }
 ///
+///     #[inline(always)]
 ///     fn apply_block<T: Real>(&self, _: Scalars<'_>, block: Block<'_, T>) {
 ///         for d in block.direction {
 ///             *d = if *d == T::zero() { *d } else { d.signum() };
@@ -72,7 +73,9 @@ pub trait Stage: fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
-    /// Replaces the direction, and updates the state, of one block of elements.
+    /// Replaces the direction, and updates the state, of one block of elements. Mark it
+    /// `#[inline(always)]`, so that it is compiled anew for the widest vectors of the processor. It
+    /// must not call a backend, which waits for the step to end.
     fn apply_block<T: Real>(&self, scalars: Scalars<'_>, block: Block<'_, T>);
 }
 
@@ -163,10 +166,10 @@ impl<S: Stage> DynStage for S {
     }
 
     fn apply_f32(&self, scalars: &[f64], block: Block<'_, f32>) {
-        self.apply_block(Scalars(scalars), block);
+        vector::apply_block(self, Scalars(scalars), block);
     }
 
     fn apply_f64(&self, scalars: &[f64], block: Block<'_, f64>) {
-        self.apply_block(Scalars(scalars), block);
+        vector::apply_block(self, Scalars(scalars), block);
     }
 }

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use lowland_core::op::{
     BatchNorm, Binary, BinaryKind, Broadcast, Conv2d, CrossEntropy, Fill, MatMul, Op, Permute,
-    Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice, Step, Unary, UnaryKind,
+    Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice, Softmax, Step, Unary,
+    UnaryKind,
 };
 use lowland_core::{Buffer, Chain, Clock, DType, Error, Result, Shape, Storage};
 use proptest::prelude::*;
@@ -64,6 +65,76 @@ fn statistics_of_too_little_are_errors() {
     assert!(message(Reduce::new(ReduceKind::Sum, shape([2, 4]), &[2])).contains("no axis 2"));
     assert!(message(CrossEntropy::new(0, 10, 0.0)).contains("mean over nothing"));
     assert!(message(CrossEntropy::new(4, 10, 1.0)).contains("label smoothing"));
+}
+
+#[test]
+fn ops_that_their_constructor_did_not_see_are_checked() {
+    let floats = |lengths: &[usize]| -> Vec<Buffer> {
+        lengths.iter().map(|&len| buffer(len, DType::F32)).collect()
+    };
+    let check = |op: Op| {
+        let of = |operands: Vec<lowland_core::op::Operand>| {
+            floats(&operands.iter().map(|operand| operand.len).collect::<Vec<_>>())
+        };
+        let (inputs, outputs) = (of(op.operands().inputs), of(op.operands().outputs));
+        op.check(&inputs.iter().collect::<Vec<_>>(), &outputs.iter().collect::<Vec<_>>())
+    };
+    for rows in [0, 1] {
+        let norm = BatchNorm::inference(rows, 3, 1e-5).unwrap();
+        for op in [Op::BatchNorm(norm), Op::BatchNormGrad(norm)] {
+            let want =
+                format!("batch norm: training needs at least 2 values per channel, got {rows}");
+            assert!(message(check(op)).starts_with(&want));
+        }
+        assert!(check(Op::BatchNormInference(norm)).is_ok());
+        assert!(check(Op::BatchNormInferenceGrad(norm)).is_ok());
+    }
+    let mut max = Reduce::new(ReduceKind::Max, shape([2, 3]), &[1]).unwrap();
+    assert!(check(Op::ReduceMaxGrad(max)).is_ok());
+    max.kind = ReduceKind::Sum;
+    assert_eq!(
+        message(check(Op::ReduceMaxGrad(max))),
+        "gradient of max: is not that of a sum, which is a broadcast"
+    );
+}
+
+#[test]
+fn sizes_do_not_wrap() {
+    let huge = usize::MAX / 2 + 1;
+    let pool =
+        |kernel, padding| Pool2d::new(PoolKind::Max, shape([1, 5, 5, 2]), kernel, [1, 1], padding);
+    assert!(message(pool([3, 3], [huge, 1])).contains("over half of the window"));
+    assert!(message(pool([usize::MAX, 1], [huge - 1, 0])).contains("is too large"));
+    assert!(message(pool([1 << 40, 1 << 40], [1 << 39, 1 << 39])).contains("is too large"));
+    let conv = |x, w, padding, groups| Conv2d::new(x, w, [1, 1], padding, groups);
+    let (x, w) = (shape([1, 5, 5, 2]), shape([2, 2, 3, 3]));
+    for padding in [huge, huge - 1, usize::MAX] {
+        let error = conv(x, w, [padding, 1], 1);
+        assert!(matches!(error, Err(Error::Invalid { .. })));
+        assert!(message(error).contains("is too large"));
+    }
+    let wraps = conv(shape([1, 5, 5, 0]), shape([2, huge, 3, 3]), [0, 0], 2);
+    assert!(matches!(wraps, Err(Error::Shapes { .. })));
+    let large = conv(x, w, [1 << 40, 1 << 40], 1).unwrap();
+    assert_eq!(large.multiply_adds(), usize::MAX);
+}
+
+#[test]
+fn every_op_says_which_it_is() {
+    let mut names = std::collections::BTreeSet::new();
+    for kind in UnaryKind::ALL {
+        assert_eq!(kind.grad_name(), format!("gradient of {}", kind.name()));
+        names.insert(Op::UnaryGrad(Unary { kind, len: 1 }).name());
+    }
+    for kind in PoolKind::ALL {
+        assert_eq!(kind.grad_name(), format!("gradient of {}", kind.name()));
+        let pool = Pool2d::new(kind, shape([1, 5, 5, 2]), [1, 1], [1, 1], [0, 0]).unwrap();
+        names.insert(Op::Pool2dGrad(pool).name());
+    }
+    for log in [false, true] {
+        names.insert(Op::SoftmaxGrad(Softmax { rows: 1, columns: 1, log }).name());
+    }
+    assert_eq!(names.len(), 6 + 2 + 2);
 }
 
 #[test]
@@ -132,7 +203,15 @@ fn operands_are_checked_before_memory_is_touched() {
     ));
     assert_eq!(
         message(relu.check(&[&x], &[&x.clone()])),
-        "relu: output `y` overlaps `x`; an output needs memory of its own"
+        "relu: output 0 (`y`) overlaps input 0 (`x`); an output needs memory of its own"
+    );
+    let norm = Op::BatchNorm(BatchNorm::training(2, 4, 1e-5).unwrap());
+    let inputs = [8, 4, 4].map(|len| buffer(len, DType::F32));
+    let outputs = [8, 4].map(|len| buffer(len, DType::F32));
+    let [mean, outputs] = [&outputs[1], &outputs[0]];
+    assert_eq!(
+        message(norm.check(&inputs.each_ref(), &[outputs, mean, mean])),
+        "batch norm: output 2 (`var`) overlaps output 1 (`mean`); an output needs memory of its own"
     );
     let add = Op::Binary(Binary::new(BinaryKind::Add, shape([4]), shape([4])).unwrap());
     assert!(add.check(&[&x, &x], &[&y]).is_ok(), "one buffer may be read twice");

@@ -18,6 +18,9 @@ const BLOCK: usize = 4 * 1024;
 /// Rows that statistics are taken of at a time, at least, so that there are few partial results.
 const MIN_BLOCK_ROWS: usize = 64;
 
+/// Channels of a block that statistics are taken of at a time: some tiles of [`fold_columns`].
+const GROUP: usize = 64;
+
 /// Elements, about, in a row of repeated per-channel factors.
 const REPEATED: usize = 256;
 
@@ -36,7 +39,7 @@ pub(crate) fn training<T: Scalar>(
         let [mean, var] = [statistics[channel], statistics[op.channels + channel]];
         affine(op, mean, var, weight[channel], bias[channel])
     };
-    normalise(op, context, x, affine, y);
+    normalise(op, context, x, affine, y)?;
     for (channel, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
         *mean = T::of(statistics[channel]);
         *var = T::of(statistics[op.channels + channel]);
@@ -44,15 +47,17 @@ pub(crate) fn training<T: Scalar>(
     Ok(())
 }
 
+/// # Errors
+/// As [`training`].
 pub(crate) fn inference<T: Scalar>(
     op: &BatchNorm,
     context: Context<'_>,
     x: &[T],
     [weight, bias, mean, var]: [&[T]; 4],
     y: &mut [T],
-) {
+) -> Result<()> {
     let affine = |c: usize| affine(op, mean[c].f64(), var[c].f64(), weight[c], bias[c]);
-    normalise(op, context, x, affine, y);
+    normalise(op, context, x, affine, y)
 }
 
 /// # Errors
@@ -76,7 +81,7 @@ pub(crate) fn training_grad<T: Scalar>(
     };
     channel_wise(op, context, [x, dy], factors, dx, |[mean, scale, slope, shift], [x, dy]| {
         scale * dy + slope * (x - mean) + shift
-    });
+    })?;
     weight_and_bias(op, &sums, var, dweight, dbias);
     Ok(())
 }
@@ -93,7 +98,7 @@ pub(crate) fn inference_grad<T: Scalar>(
 ) -> Result<()> {
     let sums = grad_sums(op, context, [x, dy], mean)?;
     let scale = |c: usize| [T::of(weight[c].f64() * inverse_deviation(op, var[c].f64()))];
-    channel_wise(op, context, [dy], scale, dx, |[scale], [dy]| scale * dy);
+    channel_wise(op, context, [dy], scale, dx, |[scale], [dy]| scale * dy)?;
     weight_and_bias(op, &sums, var, dweight, dbias);
     Ok(())
 }
@@ -116,10 +121,10 @@ fn normalise<T: Scalar>(
     x: &[T],
     affine: impl Fn(usize) -> [T; 3],
     y: &mut [T],
-) {
+) -> Result<()> {
     channel_wise(op, context, [x], affine, y, |[mean, scale, shift], [x]| {
         (x - mean) * scale + shift
-    });
+    })
 }
 
 /// `y = f(factors of the channel, elements of xs)`, element by element.
@@ -130,31 +135,32 @@ fn channel_wise<T: Scalar, const F: usize, const IN: usize>(
     factors: impl Fn(usize) -> [T; F],
     y: &mut [T],
     f: impl Fn([T; F], [T; IN]) -> T + Copy + Sync,
-) {
+) -> Result<()> {
     if y.is_empty() {
-        return;
+        return Ok(());
     }
     // Factors are repeated, so that the inner loop is long however few the channels.
     let repeats = (REPEATED / op.channels).max(1);
     let width = repeats * op.channels;
-    let mut table: [Vec<T>; F] = std::array::from_fn(|_| Vec::with_capacity(width));
+    let mut table = context.pool.scratch::<T>(F * width)?;
     for channel in 0..op.channels {
-        table.iter_mut().zip(factors(channel)).for_each(|(row, factor)| row.push(factor));
+        for (row, factor) in table.chunks_mut(width).zip(factors(channel)) {
+            row[channel..].iter_mut().step_by(op.channels).for_each(|entry| *entry = factor);
+        }
     }
-    table.iter_mut().for_each(|row| {
-        (1..repeats).for_each(|_| row.extend_from_within(..op.channels));
-    });
+    let table: [&[T]; F] = std::array::from_fn(|row| &table[row * width..][..width]);
     let chunk = (CHUNK / width).max(1) * width;
     context.threads.for_each(y.chunks_mut(chunk).enumerate(), |(i, y)| {
         let xs = xs.map(|x| &x[i * chunk..][..y.len()]);
-        simd::run(context.isa, ChannelWise { width, table: &table, xs, y, f });
+        simd::run(context.isa, ChannelWise { width, table, xs, y, f });
     });
+    Ok(())
 }
 
 /// Some rows of [`channel_wise`], `width` elements at a time.
 struct ChannelWise<'a, T, const F: usize, const IN: usize, Function> {
     width: usize,
-    table: &'a [Vec<T>; F],
+    table: [&'a [T]; F],
     xs: [&'a [T]; IN],
     y: &'a mut [T],
     f: Function,
@@ -170,7 +176,7 @@ where
         for (k, y) in self.y.chunks_mut(self.width).enumerate() {
             let len = y.len();
             let xs = self.xs.map(|x| &x[k * self.width..][..len]);
-            let table = self.table.each_ref().map(|row| &row[..len]);
+            let table = self.table.map(|row| &row[..len]);
             for (j, y) in y.iter_mut().enumerate() {
                 *y = (self.f)(table.map(|row| row[j]), xs.map(|x| x[j]));
             }
@@ -224,17 +230,22 @@ fn statistics<'p, T: Scalar>(
 
 /// The sum of each channel, then its squared deviations from its mean.
 fn block_statistics<T: Scalar>(isa: Isa, channels: usize, x: &[T], out: &mut [f64]) {
-    let block = Rows { rows: x.len() / channels, columns: channels, stride: channels };
-    let count = block.rows as f64;
+    let rows = x.len() / channels;
+    let count = rows as f64;
     let (sums, squares) = out.split_at_mut(channels);
-    let mut means = vec![T::zero(); channels];
-    fold_columns(isa, Sum, block, [x], &[], |_, x| x, |c, [sum]| means[c] = T::of(sum / count));
-    // The mean is rounded; what is left of the deviations' sum corrects it.
-    let term = |mean, [x]: [T; 1]| [x - mean, (x - mean) * (x - mean)];
-    fold_columns(isa, Sum, block, [x], &means, term, |c, [off, square]| {
-        sums[c] = means[c].f64() * count + off;
-        squares[c] = (square - off * off / count).max(0.0);
-    });
+    let groups = sums.chunks_mut(GROUP).zip(squares.chunks_mut(GROUP)).enumerate();
+    for (group, (sums, squares)) in groups {
+        let block = Rows { rows, columns: sums.len(), stride: channels };
+        let x = &x[group * GROUP..];
+        let mut means = [T::zero(); GROUP];
+        fold_columns(isa, Sum, block, [x], &[], |_, x| x, |c, [sum]| means[c] = T::of(sum / count));
+        // The mean is rounded; what is left of the deviations' sum corrects it.
+        let term = |mean, [x]: [T; 1]| [x - mean, (x - mean) * (x - mean)];
+        fold_columns(isa, Sum, block, [x], &means, term, |c, [off, square]| {
+            sums[c] = means[c].f64() * count + off;
+            squares[c] = (square - off * off / count).max(0.0);
+        });
+    }
 }
 
 /// The sums of `dy` of all channels, then those of `dy (x - mean)`.

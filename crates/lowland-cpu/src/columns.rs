@@ -1,6 +1,7 @@
 //! Reductions of matrices to one row: the inner loop of sums, maxima and batch statistics.
 
 use std::marker::PhantomData;
+use std::ops::Range;
 
 use lowland_core::Real;
 
@@ -65,7 +66,8 @@ pub(crate) struct Rows {
 /// `term` takes the column's entry in `parameters` (zero, where there are none) and the elements.
 /// `emit` gets each column once, in ascending order, with the results.
 ///
-/// The order in which elements are combined depends on `block` alone.
+/// The order in which elements are combined depends on `block` alone, not on how much of the slices
+/// lies behind it.
 pub(crate) fn fold_columns<F: Fold, T: Scalar, const IN: usize, const OUT: usize>(
     isa: Isa,
     _fold: F,
@@ -153,41 +155,51 @@ fn fold_tile<F: Fold, T: Scalar, const IN: usize, const OUT: usize>(
         Some(spare) if tile.stride > 0 => tile.rows.min(spare / tile.stride + 1),
         _ => 0,
     };
-    let full = Rows { rows: in_full, ..tile };
-    fold_lanes::<F, T, IN, OUT>(LANES, full, xs, parameters, term, totals);
-    if in_full < tile.rows {
-        let rest = Rows { rows: tile.rows - in_full, ..tile };
-        let xs = xs.map(|x| &x[in_full * tile.stride..]);
-        fold_lanes::<F, T, IN, OUT>(tile.columns, rest, xs, parameters, term, totals);
+    for first in (0..tile.rows).step_by(BLOCK_ROWS) {
+        let end = tile.rows.min(first + BLOCK_ROWS);
+        let start = [[T::of(F::START); LANES]; OUT];
+        // Where the loop changes is no matter for the order: both go on with the same results.
+        let split = in_full.clamp(first, end);
+        let rows = |range| Lanes { range, stride: tile.stride, xs, parameters };
+        let folded = rows(first..split).fold::<F, OUT>(LANES, term, start);
+        let folded = rows(split..end).fold::<F, OUT>(tile.columns, term, folded);
+        for (totals, folded) in totals.iter_mut().zip(&folded) {
+            for lane in 0..LANES {
+                totals[lane] = F::fold(totals[lane], folded[lane].f64());
+            }
+        }
     }
 }
 
-#[inline(always)]
-fn fold_lanes<F: Fold, T: Scalar, const IN: usize, const OUT: usize>(
-    lanes: usize,
-    tile: Rows,
-    xs: [&[T]; IN],
-    parameters: &[T; LANES],
-    term: impl Fn(T, [T; IN]) -> [T; OUT] + Copy,
-    totals: &mut [[f64; LANES]; OUT],
-) {
-    for first in (0..tile.rows).step_by(BLOCK_ROWS) {
-        let mut folded = [[T::of(F::START); LANES]; OUT];
-        for row in first..tile.rows.min(first + BLOCK_ROWS) {
-            let at = row * tile.stride;
-            let row = xs.map(|x| &x[at..at + lanes]);
+/// Some rows of a tile.
+struct Lanes<'a, T, const IN: usize> {
+    range: Range<usize>,
+    stride: usize,
+    xs: [&'a [T]; IN],
+    parameters: &'a [T; LANES],
+}
+
+impl<T: Scalar, const IN: usize> Lanes<'_, T, IN> {
+    /// Folds the rows of so many lanes on top of what was folded before. By value, so that it stays
+    /// in registers.
+    #[inline(always)]
+    fn fold<F: Fold, const OUT: usize>(
+        self,
+        lanes: usize,
+        term: impl Fn(T, [T; IN]) -> [T; OUT],
+        mut folded: [[T; LANES]; OUT],
+    ) -> [[T; LANES]; OUT] {
+        for row in self.range {
+            let at = row * self.stride;
+            let row = self.xs.map(|x| &x[at..at + lanes]);
             for lane in 0..lanes {
-                let terms = term(parameters[lane], row.map(|x| x[lane]));
+                let terms = term(self.parameters[lane], row.map(|x| x[lane]));
                 for (folded, term) in folded.iter_mut().zip(terms) {
                     folded[lane] = F::fold(folded[lane], term);
                 }
             }
         }
-        for (totals, folded) in totals.iter_mut().zip(&folded) {
-            for lane in 0..lanes {
-                totals[lane] = F::fold(totals[lane], folded[lane].f64());
-            }
-        }
+        folded
     }
 }
 
@@ -231,6 +243,22 @@ mod tests {
                     let maxima = fold(isa, Max, rows, columns, &x);
                     for (c, [max, _]) in maxima.into_iter().enumerate() {
                         assert_eq!(max, column(c).map(|i| x[i]).fold(f64::NEG_INFINITY, f64::max));
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_lies_behind_a_block_does_not_change_its_bits() {
+        let x: Vec<f64> = (0..30_000).map(|i| (f64::from(i) * 0.7).sin()).collect();
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            for columns in [1, 2, 3, 5, 10, 15, 17, 31, 33, 48, 70, 80] {
+                for rows in [1, 33, 63, 64, 65, 100, 129, 200, 333] {
+                    let len = rows * columns;
+                    for behind in [0, 1, columns, 29, 31, 1000] {
+                        let alone = fold(isa, Sum, rows, columns, &x[..len]);
+                        assert_eq!(fold(isa, Sum, rows, columns, &x[..len + behind]), alone);
                     }
                 }
             }

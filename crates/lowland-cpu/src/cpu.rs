@@ -27,7 +27,8 @@ pub struct Cpu {
 
 impl Cpu {
     /// A backend that works on this many threads, the calling one among them; 0 counts as 1. Where
-    /// the system refuses to start so many, the calling thread works alone.
+    /// the system refuses to start so many, the calling thread works alone, which [`Cpu::threads`]
+    /// then tells.
     ///
     /// The results of ops do not depend on the number of threads, in any bit.
     #[must_use]
@@ -36,6 +37,10 @@ impl Cpu {
     }
 
     /// [`Cpu::new`], with the kernels of one instruction set rather than the fastest there is.
+    ///
+    /// The bits of convolutions depend on it; those of other ops do not. Matrix products of more
+    /// than 2^20 multiply-adds do not obey: the matrixmultiply crate looks for the fastest
+    /// instruction set itself, and cannot be told otherwise.
     ///
     /// # Errors
     /// [`Error::Invalid`] where this processor lacks it.
@@ -87,17 +92,8 @@ fn check_host(op: &'static str, buffer: &Buffer, len: usize, dtype: DType) -> Re
     if (buffer.len(), buffer.dtype()) == (len, dtype) {
         return Ok(());
     }
-    let (want_len, want) = (buffer.len(), type_name(buffer.dtype()));
+    let (want_len, want) = (buffer.len(), buffer.dtype().name());
     Err(Error::Operand { op, operand: "host", want_len, want, len, dtype })
-}
-
-fn type_name(dtype: DType) -> &'static str {
-    match dtype {
-        DType::F32 => "f32",
-        DType::F64 => "f64",
-        DType::U32 => "u32",
-        _ => "another type",
-    }
 }
 
 impl Backend for Cpu {

@@ -26,6 +26,7 @@ mod pool2d;
 mod reduce;
 mod scaled_sum;
 mod slice;
+mod small_matmul;
 mod softmax;
 mod step;
 mod unary;

@@ -1,13 +1,19 @@
-//! Matrix products, by the matrixmultiply crate.
+//! Matrix products: small ones by [`crate::small_matmul`], large ones by the matrixmultiply crate.
 //!
 //! Unsafe, because that crate takes pointers and strides. All calls go through [`multiply`], which
-//! checks the slices that it makes them of.
+//! checks the slices that it makes them of. It packs both factors into memory of its own, which it
+//! asks the system for in every call, and takes the fastest instruction set that it finds.
 #![allow(unsafe_code)]
 
+use lowland_core::Result;
 use lowland_core::op::MatMul;
 
+use crate::context::Context;
 use crate::scalar::Scalar;
-use crate::threads::Threads;
+use crate::small_matmul::{self, Packed};
+
+/// Multiply-adds of the largest product that counts as small: a tenth of a millisecond.
+const SMALL: usize = 1 << 20;
 
 /// Rows of the result that one task computes: at least, and at most. Each task packs all of `b`
 /// anew, which costs as much as a few rows do.
@@ -16,13 +22,24 @@ const TASK_ROWS: [usize; 2] = [32, 256];
 /// Tasks that are aimed at.
 const TASKS: usize = 16;
 
-pub(crate) fn forward<T: Scalar>(op: &MatMul, threads: &Threads, a: &[T], b: &[T], y: &mut [T]) {
+/// # Errors
+/// [`Error::OutOfMemory`](lowland_core::Error::OutOfMemory) for scratch memory.
+pub(crate) fn forward<T: Scalar>(
+    op: &MatMul,
+    context: Context<'_>,
+    a: &[T],
+    b: &[T],
+    y: &mut [T],
+) -> Result<()> {
     let &MatMul { m, k, n, transpose_a, transpose_b } = op;
     if m == 0 || n == 0 {
-        return;
+        return Ok(());
     }
+    let b = Matrix { data: b, first: 0, strides: if transpose_b { [1, k] } else { [n, 1] } };
+    let is_small = m.saturating_mul(k).saturating_mul(n) <= SMALL;
+    let packed = is_small.then(|| Packed::new(context, [k, n], b)).transpose()?;
     let task_rows = m.div_ceil(TASKS).next_multiple_of(8).clamp(TASK_ROWS[0], TASK_ROWS[1]);
-    threads.for_each(y.chunks_mut(task_rows * n).enumerate(), |(task, y)| {
+    context.threads.for_each(y.chunks_mut(task_rows * n).enumerate(), |(task, y)| {
         let first = task * task_rows;
         let rows = y.len() / n;
         let a = if transpose_a {
@@ -30,9 +47,12 @@ pub(crate) fn forward<T: Scalar>(op: &MatMul, threads: &Threads, a: &[T], b: &[T
         } else {
             Matrix { data: a, first: first * k, strides: [k, 1] }
         };
-        let b = Matrix { data: b, first: 0, strides: if transpose_b { [1, k] } else { [n, 1] } };
-        multiply([rows, k, n], a, b, y);
+        match &packed {
+            Some(b) => small_matmul::multiply(context, n, a, b, y),
+            None => multiply([rows, k, n], a, b, y),
+        }
     });
+    Ok(())
 }
 
 /// A matrix in a slice.
@@ -46,7 +66,13 @@ pub(crate) struct Matrix<'a, T> {
     pub(crate) strides: [usize; 2],
 }
 
-impl<T> Matrix<'_, T> {
+impl<T: Copy> Matrix<'_, T> {
+    /// One element.
+    #[inline(always)]
+    pub(crate) fn at(&self, row: usize, column: usize) -> T {
+        self.data[self.first + row * self.strides[0] + column * self.strides[1]]
+    }
+
     /// Whether all of its elements lie in the slice.
     fn holds(&self, [rows, columns]: [usize; 2]) -> bool {
         let last = |extent: usize, stride: usize| (extent - 1).checked_mul(stride);
@@ -63,12 +89,7 @@ impl<T> Matrix<'_, T> {
 ///
 /// # Panics
 /// Where a matrix leaves its slice.
-pub(crate) fn multiply<T: Scalar>(
-    [m, k, n]: [usize; 3],
-    a: Matrix<'_, T>,
-    b: Matrix<'_, T>,
-    y: &mut [T],
-) {
+fn multiply<T: Scalar>([m, k, n]: [usize; 3], a: Matrix<'_, T>, b: Matrix<'_, T>, y: &mut [T]) {
     assert!(a.holds([m, k]) && b.holds([k, n]) && m.checked_mul(n) == Some(y.len()));
     if k == 0 || y.is_empty() {
         y.fill(T::zero());
@@ -125,11 +146,19 @@ gemm!(f64, matrixmultiply::dgemm);
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::conv2d::Isa;
+    use crate::pool::Pool;
+    use crate::threads::Threads;
+
+    fn product_on(isa: Isa, op: MatMul, a: &[f64], b: &[f64]) -> Vec<f64> {
+        let mut y = vec![f64::NAN; op.m * op.n];
+        let (threads, pool) = (Threads::new(2), Pool::default());
+        forward(&op, Context { isa, threads: &threads, pool: &pool }, a, b, &mut y).unwrap();
+        y
+    }
 
     fn product(op: MatMul, a: &[f64], b: &[f64]) -> Vec<f64> {
-        let mut y = vec![f64::NAN; op.m * op.n];
-        forward(&op, &Threads::new(2), a, b, &mut y);
-        y
+        product_on(Isa::detect(), op, a, b)
     }
 
     #[test]
@@ -148,16 +177,37 @@ mod tests {
     }
 
     #[test]
-    fn many_row_blocks_agree_with_sums() {
-        let (m, k, n) = (101, 7, 5);
-        let a: Vec<f64> = (0..m * k).map(|i| (i % 11) as f64 - 5.0).collect();
-        let b: Vec<f64> = (0..k * n).map(|i| (i % 7) as f64 - 3.0).collect();
-        let y = product(MatMul { m, k, n, transpose_a: false, transpose_b: false }, &a, &b);
-        for i in 0..m {
-            for j in 0..n {
-                let want: f64 = (0..k).map(|l| a[i * k + l] * b[l * n + j]).sum();
-                assert_eq!(y[i * n + j], want);
+    fn small_and_large_products_agree_with_sums() {
+        // Integers, so that every order of summation gives the same.
+        let a: Vec<f64> = (0..130_000).map(|i| f64::from(i % 11) - 5.0).collect();
+        let b: Vec<f64> = (0..130_000).map(|i| f64::from(i % 7) - 3.0).collect();
+        for [m, k, n] in
+            [[101, 7, 5], [128, 64, 10], [10, 128, 64], [3, 300, 33], [1, 129, 1], [120, 200, 120]]
+        {
+            for (transpose_a, transpose_b) in [(false, false), (false, true), (true, false)] {
+                let of_a = |i, l| if transpose_a { l * m + i } else { i * k + l };
+                let of_b = |l, j| if transpose_b { j * k + l } else { l * n + j };
+                let op = MatMul { m, k, n, transpose_a, transpose_b };
+                let y = product(op, &a[..m * k], &b[..k * n]);
+                for i in 0..m {
+                    for j in 0..n {
+                        let want: f64 = (0..k).map(|l| a[of_a(i, l)] * b[of_b(l, j)]).sum();
+                        assert_eq!(y[i * n + j], want, "{op:?} at {i}, {j}");
+                    }
+                }
             }
+        }
+        const { assert!(128 * 64 * 10 <= SMALL && 120 * 200 * 120 > SMALL) };
+    }
+
+    #[test]
+    fn small_products_have_the_same_bits_on_every_instruction_set() {
+        let x: Vec<f64> = (0..20_000).map(|i| (f64::from(i) * 0.7).sin()).collect();
+        let op = MatMul { m: 37, k: 300, n: 21, transpose_a: false, transpose_b: true };
+        let on = |isa| product_on(isa, op, &x[..37 * 300], &x[7..7 + 300 * 21]);
+        let portable = on(Isa::Portable);
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            assert_eq!(on(isa), portable);
         }
     }
 

@@ -11,6 +11,9 @@ use crate::cpu::unsupported;
 use crate::scalar::Scalar;
 use crate::threads::Threads;
 
+/// Channels whose maxima are looked for at a time.
+const GROUP: usize = 64;
+
 /// Whether this kind can be computed.
 pub(crate) fn supports(kind: PoolKind) -> bool {
     matches!(kind, PoolKind::Average | PoolKind::Max)
@@ -53,7 +56,7 @@ fn windows<F: Fold, T: Scalar>(op: &Pool2d, threads: &Threads, x: &[T], y: &mut 
     if y.is_empty() {
         return;
     }
-    let rows = (CHUNK / (row * window(op)).max(1)).max(1);
+    let rows = (CHUNK / row.saturating_mul(window(op)).max(1)).max(1);
     threads.for_each(y.chunks_mut(rows * row).enumerate(), |(task, y)| {
         for (k, y) in y.chunks_mut(row).enumerate() {
             let (image, out_row) =
@@ -73,26 +76,27 @@ fn windows<F: Fold, T: Scalar>(op: &Pool2d, threads: &Threads, x: &[T], y: &mut 
     });
 }
 
+/// The inputs are those of the kind: `dy`, after `x` for a maximum.
+///
 /// # Errors
 /// As [`forward`].
 pub(crate) fn grad<T: Scalar>(
     op: &Pool2d,
     threads: &Threads,
-    x: &[T],
-    dy: &[T],
+    inputs: &[&[T]],
     dx: &mut [T],
 ) -> Result<()> {
-    match op.kind {
-        PoolKind::Average => {
+    match (op.kind, inputs) {
+        (PoolKind::Average, [dy]) => {
             by_image(op, threads, dy, dx, |_, dy, dx| average_grad(op, dy, dx));
         }
-        PoolKind::Max => {
+        (PoolKind::Max, [x, dy]) => {
             let image = op.input[0] * op.input[1] * op.channels;
             by_image(op, threads, dy, dx, |n, dy, dx| {
                 max_grad(op, &x[n * image..][..image], dy, dx);
             });
         }
-        kind => return Err(unsupported(kind.name(), T::DTYPE)),
+        (kind, _) => return Err(unsupported(kind.grad_name(), T::DTYPE)),
     }
     Ok(())
 }
@@ -133,30 +137,31 @@ fn average_grad<T: Scalar>(op: &Pool2d, dy: &[T], dx: &mut [T]) {
 
 fn max_grad<T: Scalar>(op: &Pool2d, x: &[T], dy: &[T], dx: &mut [T]) {
     let (width, channels) = (op.input[1], op.channels);
-    // Of each channel, the maximum so far and the pixel that first had it.
-    let (mut best, mut place) = (vec![T::zero(); channels], vec![0; channels]);
     for (out, dy) in dy.chunks(channels).enumerate() {
         let (out_row, out_column) = (out / op.output[1], out % op.output[1]);
-        let columns = inside(op, 1, out_column);
-        let pixels = inside(op, 0, out_row)
-            .flat_map(|r| r * width + columns.start..r * width + columns.end)
-            .map(|pixel| (pixel, &x[pixel * channels..][..channels]));
-        let mut first = true;
-        for (pixel, x) in pixels {
-            if first {
-                best.copy_from_slice(x);
-                place.fill(pixel);
-            }
-            for ((best, place), &x) in best.iter_mut().zip(&mut place).zip(x) {
-                let better = (x > *best) | (x.is_nan() & !best.is_nan());
-                *best = if better { x } else { *best };
-                *place = if better { pixel } else { *place };
-            }
-            first = false;
+        let (rows, columns) = (inside(op, 0, out_row), inside(op, 1, out_column));
+        if rows.is_empty() || columns.is_empty() {
+            continue;
         }
-        if !first {
+        for (group, dy) in dy.chunks(GROUP).enumerate() {
+            let group = group * GROUP;
+            let of_pixel = |pixel: usize| &x[pixel * channels + group..][..dy.len()];
+            // Of each channel, the maximum so far and the pixel that first had it.
+            let start = rows.start * width + columns.start;
+            let (mut best, mut place) = ([T::zero(); GROUP], [start; GROUP]);
+            best[..dy.len()].copy_from_slice(of_pixel(start));
+            for r in rows.clone() {
+                for pixel in r * width + columns.start..r * width + columns.end {
+                    for ((best, place), &x) in best.iter_mut().zip(&mut place).zip(of_pixel(pixel))
+                    {
+                        let better = (x > *best) | (x.is_nan() & !best.is_nan());
+                        *best = if better { x } else { *best };
+                        *place = if better { pixel } else { *place };
+                    }
+                }
+            }
             for (channel, (&pixel, &dy)) in place.iter().zip(dy).enumerate() {
-                dx[pixel * channels + channel] += dy;
+                dx[pixel * channels + group + channel] += dy;
             }
         }
     }
@@ -186,11 +191,11 @@ mod tests {
         let plain = op(PoolKind::Average, [2, 4], 2, 2, 0);
         assert_gives(Op::Pool2d(plain), &[&x], &[&[3.5, 5.5]]);
         let dx = [1.0, 1.0, 2.0, 2.0, 1.0, 1.0, 2.0, 2.0];
-        assert_gives(Op::Pool2dGrad(plain), &[&x, &[4.0, 8.0]], &[&dx]);
+        assert_gives(Op::Pool2dGrad(plain), &[&[4.0, 8.0]], &[&dx]);
         let padded = op(PoolKind::Average, [2, 2], 2, 1, 1);
         let y = [0.25, 0.75, 0.5, 1.0, 2.5, 1.5, 0.75, 1.75, 1.0];
         assert_gives(Op::Pool2d(padded), &[&[1.0, 2.0, 3.0, 4.0]], &[&y]);
-        assert_gives(Op::Pool2dGrad(padded), &[&[0.0; 4], &[1.0; 9]], &[&[1.0; 4]]);
+        assert_gives(Op::Pool2dGrad(padded), &[&[1.0; 9]], &[&[1.0; 4]]);
     }
 
     #[test]
@@ -209,6 +214,22 @@ mod tests {
         let inputs: [&[f64]; 2] = [&[1.0, nan, nan, 5.0], &[3.0]];
         assert_gives(Op::Pool2dGrad(whole), &inputs, &[&[0.0, 3.0, 0.0, 0.0]]);
         assert!(PoolKind::ALL.into_iter().all(supports));
+    }
+
+    #[test]
+    fn channels_beyond_a_group_have_maxima_of_their_own() {
+        let channels = GROUP + 6;
+        let x = Shape::from([1, 1, 3, channels]);
+        let op = Pool2d::new(PoolKind::Max, x, [1, 3], [1, 3], [0, 0]).unwrap();
+        let x: Vec<f64> = (0..3 * channels).map(|i| ((i * 37) % 101) as f64).collect();
+        let at = |pixel: usize, c: usize| x[pixel * channels + c];
+        let dy: Vec<f64> = (0..channels).map(|c| c as f64 + 1.0).collect();
+        let mut dx = vec![0.0; x.len()];
+        for c in 0..channels {
+            let largest = (0..3).fold(0, |best, p| if at(p, c) > at(best, c) { p } else { best });
+            dx[largest * channels + c] = dy[c];
+        }
+        assert_gives(Op::Pool2dGrad(op), &[&x, &dy], &[&dx]);
     }
 
     #[test]

@@ -9,7 +9,6 @@ use crate::context::Context;
 use crate::cpu::unsupported;
 use crate::scalar::Scalar;
 use crate::strided::{Walk, repeated};
-use crate::threads::Threads;
 
 /// Above this many columns, a matrix is cut along columns rather than rows.
 const WIDE: usize = 256;
@@ -184,42 +183,49 @@ fn by_outer<F: Fold, T: Scalar>(
 }
 
 /// `dx` is `dy` at the first element that equals the maximum, in row-major order, and 0 elsewhere.
+///
+/// # Errors
+/// [`Error::OutOfMemory`](lowland_core::Error::OutOfMemory) for scratch memory.
 pub(crate) fn max_grad<T: Scalar>(
     op: &Reduce,
-    threads: &Threads,
+    context: Context<'_>,
     x: &[T],
     y: &[T],
     dy: &[T],
     dx: &mut [T],
-) {
+) -> Result<()> {
     // Leading axes that are kept divide the work into parts with results of their own.
     let kept = (0..op.from.rank()).take_while(|&axis| op.to[axis] == op.from[axis]).count();
     let parts: usize = op.from.extents()[..kept].iter().product();
     if x.is_empty() {
-        return;
+        return Ok(());
     }
     let (part, results) = (x.len() / parts, y.len() / parts);
     let together = (CHUNK / part).max(1);
     let (from, to) = (&op.from.extents()[kept..], Shape::new(&op.to.extents()[kept..]));
     let walk = Walk::new(&Shape::new(from), [repeated(&to, from.len())], [0]);
     let [stride] = walk.row_strides();
-    threads.for_each(dx.chunks_mut(together * part).enumerate(), |(task, dx)| {
-        let mut found = vec![false; results];
+    // Of each task: for each result of the part at hand, whether its maximum was found (1) or not (0).
+    let mut found = context.pool.scratch::<u32>(parts.div_ceil(together) * results)?;
+    let tasks = dx.chunks_mut(together * part).zip(found.chunks_mut(results)).enumerate();
+    context.threads.for_each(tasks, |(task, (dx, found))| {
         for (k, dx) in dx.chunks_mut(part).enumerate() {
             let index = task * together + k;
             let (x, at) = (&x[index * part..], index * results);
-            found.fill(false);
+            found.fill(0);
             walk.rows(0..part, |range, [first]| {
                 for (step, (dx, &x)) in dx[range.clone()].iter_mut().zip(&x[range]).enumerate() {
                     let result = first + step * stride;
                     let max = y[at + result];
-                    let is_first = !found[result] && (x == max || x.is_nan() && max.is_nan());
-                    found[result] |= is_first;
+                    let is_max = x == max || x.is_nan() && max.is_nan();
+                    let is_first = is_max && found[result] == 0;
+                    found[result] |= u32::from(is_first);
                     *dx = if is_first { dy[at + result] } else { T::zero() };
                 }
             });
         }
     });
+    Ok(())
 }
 
 #[cfg(test)]

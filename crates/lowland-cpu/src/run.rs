@@ -72,7 +72,7 @@ pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>)
         }
         Op::MatMul(op) => {
             let ([a, b], [y]) = (exactly(inputs), exactly(outputs));
-            matmul::forward(op, threads, a, b, y);
+            matmul::forward(op, context, a, b, y)?;
         }
         Op::Unary(op) => {
             let ([x], [y]) = (exactly(inputs), exactly(outputs));
@@ -100,7 +100,7 @@ pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>)
         }
         Op::ReduceMaxGrad(op) => {
             let ([x, y, dy], [dx]) = (exactly(inputs), exactly(outputs));
-            reduce::max_grad(op, threads, x, y, dy, dx);
+            reduce::max_grad(op, context, x, y, dy, dx)?;
         }
         Op::Broadcast(op) => {
             let ([x], [y]) = (exactly(inputs), exactly(outputs));
@@ -111,8 +111,8 @@ pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>)
             pool2d::forward(op, threads, x, y)?;
         }
         Op::Pool2dGrad(op) => {
-            let ([x, dy], [dx]) = (exactly(inputs), exactly(outputs));
-            pool2d::grad(op, threads, x, dy, dx)?;
+            let [dx] = exactly(outputs);
+            pool2d::grad(op, threads, &inputs, dx)?;
         }
         Op::BatchNorm(op) => {
             let ([x, weight, bias], [y, mean, var]) = (exactly(inputs), exactly(outputs));
@@ -126,7 +126,7 @@ pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>)
         }
         Op::BatchNormInference(op) => {
             let ([x, weight, bias, mean, var], [y]) = (exactly(inputs), exactly(outputs));
-            batch_norm::inference(op, context, x, [weight, bias, mean, var], y);
+            batch_norm::inference(op, context, x, [weight, bias, mean, var], y)?;
         }
         Op::BatchNormInferenceGrad(op) => {
             let [x, weight, mean, var, dy] = exactly(inputs);

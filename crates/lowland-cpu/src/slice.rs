@@ -50,43 +50,48 @@ pub(crate) fn embed<T: Scalar>(op: &Slice, threads: &Threads, x: &[T], y: &mut [
 }
 
 /// Which row of the block lies in which row of the whole, rows being along the last axis.
-struct BlockRows {
-    /// For each axis but the last and each index, what the index adds to the number of the block's
-    /// row; `None` where there is no block.
-    parts: Vec<Vec<Option<usize>>>,
+struct BlockRows<'a> {
+    op: &'a Slice,
+    /// Axes but the last.
+    outer: usize,
+    /// From an index of the block to the next on each of them, in rows of the block.
+    strides: [usize; Shape::MAX_RANK],
 }
 
-impl BlockRows {
-    fn new(op: &Slice) -> Self {
+impl<'a> BlockRows<'a> {
+    fn new(op: &'a Slice) -> Self {
         let outer = op.whole.rank() - 1;
-        let part = |axis: usize| {
-            let stride: usize = op.block.extents()[axis + 1..outer].iter().product();
-            let mut parts = vec![None; op.whole[axis]];
-            let places = parts.iter_mut().skip(op.start[axis]).step_by(op.step[axis]);
-            let block = places.take(op.block[axis]).enumerate();
-            block.for_each(|(index, part)| *part = Some(index * stride));
-            parts
-        };
-        BlockRows { parts: (0..outer).map(part).collect() }
+        let strides = Shape::new(&op.block.extents()[..outer]).strides();
+        BlockRows { op, outer, strides }
+    }
+
+    /// What an index adds to the number of the block's row; `None` where there is no block.
+    fn part(&self, axis: usize, index: usize) -> Option<usize> {
+        let inside = index.checked_sub(self.op.start[axis])?;
+        let (at, off) = (inside / self.op.step[axis], inside % self.op.step[axis]);
+        (off == 0 && at < self.op.block[axis]).then_some(at * self.strides[axis])
     }
 
     /// The rows of the block in the rows of the whole from `row` on.
     fn sources(&self, row: usize) -> impl Iterator<Item = Option<usize>> {
         let mut index = [0; Shape::MAX_RANK];
+        let mut parts = [None; Shape::MAX_RANK];
         let mut rest = row;
-        for (index, parts) in index.iter_mut().zip(&self.parts).rev() {
-            *index = rest % parts.len();
-            rest /= parts.len();
+        for axis in (0..self.outer).rev() {
+            index[axis] = rest % self.op.whole[axis];
+            parts[axis] = self.part(axis, index[axis]);
+            rest /= self.op.whole[axis];
         }
         std::iter::repeat_with(move || {
-            let mut axes = self.parts.iter().zip(&index);
-            let source = axes.try_fold(0, |row, (parts, &index)| Some(row + parts[index]?));
-            for (index, parts) in index.iter_mut().zip(&self.parts).rev() {
-                *index += 1;
-                if *index < parts.len() {
+            let mut axes = parts[..self.outer].iter();
+            let source = axes.try_fold(0, |row, part| Some(row + (*part)?));
+            for axis in (0..self.outer).rev() {
+                let next = index[axis] + 1;
+                index[axis] = if next < self.op.whole[axis] { next } else { 0 };
+                parts[axis] = self.part(axis, index[axis]);
+                if index[axis] > 0 {
                     break;
                 }
-                *index = 0;
             }
             source
         })

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use lowland_core::op::{Accumulate, Op, ScaledSum};
-use lowland_core::{Buffer, DType, Error, Result, Shape};
+use lowland_core::{Buffer, Error, Result, Shape};
 
 use crate::Tensor;
 use crate::ops::run;
@@ -22,8 +22,10 @@ static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 
 /// The derivative of one recorded op, with what it needs of the forward pass.
 pub(crate) trait Rule: Send + Sync + 'static {
-    /// Gradients of the inputs, in their order, from that of the output: `None` for each input that
-    /// is not tracked, which **must not** be computed.
+    /// Gradients of the inputs, in their order, from that of the output: one for each input that is
+    /// tracked, and `None` for every other. A gradient that nobody asked for **must not** be
+    /// returned, and is not computed where that saves work: where an op gives several in one pass,
+    /// as batch norm does, it is computed and dropped.
     fn backward(&self, dy: Gradient) -> Result<Vec<Option<Gradient>>>;
 }
 
@@ -150,7 +152,7 @@ impl Tensor {
                 op: "tracked_into",
                 operand: "grad",
                 want_len: self.shape().len(),
-                want: dtype_name(&self),
+                want: self.dtype().name(),
                 len: grad.len(),
                 dtype: grad.dtype(),
             });
@@ -165,7 +167,9 @@ impl Tensor {
     ///
     /// # Errors
     /// [`Error::Invalid`] where this is not a single number, or where no tracked tensor went into
-    /// it; else as [`lowland_core::Backend::run`].
+    /// it; else as [`lowland_core::Backend::run`]. An error in the middle of the walk leaves some
+    /// buffers of [`Tensor::tracked_into`] with their gradient and others without: zero the
+    /// gradients before trying again.
     ///
     /// ```
     /// use lowland_tensor::Tensor;
@@ -200,14 +204,6 @@ impl Tensor {
             walk.visit(node, dy)?;
         }
         Ok(walk.gradients)
-    }
-}
-
-fn dtype_name(tensor: &Tensor) -> &'static str {
-    match tensor.dtype() {
-        DType::F64 => "f64",
-        DType::U32 => "u32",
-        _ => "f32",
     }
 }
 
@@ -272,6 +268,8 @@ impl Gradients {
 #[cfg(test)]
 mod tests {
     use std::sync::Mutex;
+
+    use lowland_core::DType;
 
     use super::*;
     use crate::testing::{device, values};

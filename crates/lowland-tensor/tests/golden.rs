@@ -41,11 +41,10 @@ fn golden_ops() {
     let folder = Folder::open_from_env().unwrap();
     let report = check(&folder).unwrap_or_else(|error| panic!("{error}"));
     println!("{report}");
-    assert!(report.checked() > 0, "{} has no case of an op", folder.path().display());
 }
 
 fn own_folder() -> Folder {
-    Folder::open(Path::new(env!("CARGO_MANIFEST_DIR")).join("../../golden")).unwrap()
+    Folder::own().unwrap()
 }
 
 /// The repository's cases of each op, by the first of them: JSON file, case and op.

@@ -62,10 +62,12 @@ fn both(op: Pool2d, x: Vec<f64>, random: &mut Random) -> [Case; 2] {
     let dy = random.floats(op.y().len());
     let [y, grad] = [Op::Pool2d(op), Op::Pool2dGrad(op)];
     let forward = Case::new(y, vec![x.clone().into()]);
-    let grad = Case::new(grad, vec![x.into(), dy.into()]);
     let terms = op.kernel[0] * op.kernel[1];
     match op.kind {
-        PoolKind::Max => [forward.within(Tolerance::Exact), grad.terms(terms)],
-        _ => [forward.terms(terms), grad.terms(terms)],
+        PoolKind::Max => {
+            let grad = Case::new(grad, vec![x.into(), dy.into()]);
+            [forward.within(Tolerance::Exact), grad.terms(terms)]
+        }
+        _ => [forward.terms(terms), Case::new(grad, vec![dy.into()]).terms(terms)],
     }
 }

@@ -1,7 +1,7 @@
 //! Functions of each element: each length, the edges of their domains, and their kinks.
 
 use lowland_core::Op;
-use lowland_core::op::{Unary, UnaryKind};
+use lowland_core::op::{DerivativeFrom, Unary, UnaryKind};
 
 use super::{Case, LENGTHS, Random, Tolerance, forward};
 use crate::oracle::OracleValue;
@@ -20,6 +20,11 @@ pub(super) fn cases(random: &mut Random) -> Vec<Case> {
             cases.push(of(kind, x.clone()));
             cases.push(grad_of(kind, x, random));
         }
+        let x = random.off_zero(5);
+        cases.push(without_the_other(
+            kind,
+            grad_of(kind, x.iter().map(|x| x.abs()).collect(), random),
+        ));
         let edges = vec![
             0.0,
             -0.0,
@@ -62,4 +67,15 @@ fn grad_of(kind: UnaryKind, x: Vec<f64>, random: &mut Random) -> Case {
     let x: OracleValue = x.into();
     let y = forward(Op::Unary(unary), std::slice::from_ref(&x)).remove(0);
     Case::new(Op::UnaryGrad(unary), vec![x, y.into(), dy.into()])
+}
+
+/// The same, with nothing but NaNs in the one of `x` and `y` that is not to be read.
+fn without_the_other(kind: UnaryKind, mut case: Case) -> Case {
+    let other = match kind.derivative_from() {
+        DerivativeFrom::Input => 1,
+        DerivativeFrom::Output => 0,
+    };
+    let len = case.inputs[other].floats().len();
+    case.inputs[other] = vec![f64::NAN; len].into();
+    case.note("the other of x and y is not there")
 }

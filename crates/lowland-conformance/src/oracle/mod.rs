@@ -120,7 +120,7 @@ fn rule(op: &Op) -> Option<Rule<'_>> {
         Op::Conv2dGradWeight(op) => pure(|i| conv2d::grad_weight(op, i[0], i[1])),
         Op::MatMul(op) => pure(|i| matmul::forward(op, i[0], i[1])),
         Op::Unary(op) => pure(|i| unary::forward(op, i[0])),
-        Op::UnaryGrad(op) => pure(|i| unary::grad(op, i[0], i[2])),
+        Op::UnaryGrad(op) => pure(|i| unary::grad(op, i[0], i[1], i[2])),
         Op::Binary(op) => pure(|i| binary::forward(op, i[0], i[1])),
         Op::ScaledSum(op) => pure(|i| scaled_sum::forward(op, i)),
         Op::Accumulate(op) => {
@@ -130,7 +130,7 @@ fn rule(op: &Op) -> Option<Rule<'_>> {
         Op::ReduceMaxGrad(op) => pure(|i| reduce::max_grad(op, i[0], i[1], i[2])),
         Op::Broadcast(op) => pure(|i| broadcast::forward(op, i[0])),
         Op::Pool2d(op) => pure(|i| pool2d::forward(op, i[0])),
-        Op::Pool2dGrad(op) => pure(|i| pool2d::grad(op, i[0], i[1])),
+        Op::Pool2dGrad(op) => pure(|i| pool2d::grad(op, i)),
         Op::BatchNorm(op) => pure3(|i| batch_norm::forward(op, i[0], i[1], i[2])),
         Op::BatchNormGrad(op) => pure3(|i| batch_norm::grad(op, i[0], i[1], i[2], i[3], i[4])),
         Op::BatchNormInference(op) => {

@@ -13,13 +13,15 @@ pub(super) fn forward(op: &Pool2d, x: &[f64]) -> Vec<f64> {
     windows(op).into_iter().map(of_window).collect()
 }
 
-pub(super) fn grad(op: &Pool2d, x: &[f64], dy: &[f64]) -> Vec<f64> {
-    let mut dx = vec![0.0; x.len()];
+/// From `dy` for an average, from `x` and `dy` for a maximum.
+pub(super) fn grad(op: &Pool2d, inputs: &[&[f64]]) -> Vec<f64> {
+    let mut dx = vec![0.0; op.x().len()];
+    let dy = inputs[inputs.len() - 1];
     for (window, dy) in windows(op).into_iter().zip(dy) {
         match op.kind {
             PoolKind::Average => window.iter().for_each(|&i| dx[i] += dy / window_size(op)),
-            PoolKind::Max => dx[first_largest(x, &window)] += dy,
-            other => panic!("the oracle has no rule for the gradient of {}", other.name()),
+            PoolKind::Max => dx[first_largest(inputs[0], &window)] += dy,
+            other => panic!("the oracle has no rule for the {}", other.grad_name()),
         }
     }
     dx

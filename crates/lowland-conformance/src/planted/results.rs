@@ -90,14 +90,14 @@ fn wrong_results_are_found() {
         ),
         // The derivative of ReLU at 0 is 1.
         (
-            "gradient of an element-wise function",
+            "gradient of relu",
             |own, op, inputs, outputs| {
                 own.right.run(op, inputs, outputs)?;
                 let Op::UnaryGrad(unary) = op else { return Ok(()) };
                 for i in 0..unary.len {
-                    let mut x = Values::marked(inputs[0].dtype(), 1);
-                    own.right.download(&inputs[0].slice(i, 1)?, x.host_mut())?;
-                    if unary.kind == UnaryKind::Relu && x.get(0) == 0.0 {
+                    let mut y = Values::marked(inputs[1].dtype(), 1);
+                    own.right.download(&inputs[1].slice(i, 1)?, y.host_mut())?;
+                    if unary.kind == UnaryKind::Relu && y.get(0) == 0.0 {
                         corrupt(outputs[0], |values, first| set(values, first + i, 1.0));
                     }
                 }

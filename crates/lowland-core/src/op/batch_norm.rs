@@ -36,16 +36,23 @@ impl BatchNorm {
     /// # Errors
     /// [`Error::Invalid`] where a channel has fewer than two values, as it then has no variance.
     pub fn training(rows: usize, channels: usize, eps: f64) -> Result<Self> {
-        if rows < 2 {
-            return Err(Error::invalid(
-                "batch norm",
-                format!(
-                    "training needs at least 2 values per channel, got {rows}; \
-                     use a larger batch or the running statistics"
-                ),
-            ));
+        let op = Self::inference(rows, channels, eps)?;
+        op.validate_training()?;
+        Ok(op)
+    }
+
+    /// Whether the batch has a variance: an op made for given statistics may be run by those of the
+    /// batch.
+    pub(super) fn validate_training(&self) -> Result<()> {
+        if self.rows >= 2 {
+            return Ok(());
         }
-        Self::inference(rows, channels, eps)
+        let message = format!(
+            "training needs at least 2 values per channel, got {}; \
+             use a larger batch or the running statistics",
+            self.rows
+        );
+        Err(Error::invalid("batch norm", message))
     }
 
     /// Normalisation by given statistics.

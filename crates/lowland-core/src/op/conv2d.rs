@@ -40,8 +40,8 @@ impl Conv2d {
     ///
     /// # Errors
     /// [`Error::Shapes`] where ranks or channels do not fit, [`Error::Invalid`] for a stride or a
-    /// number of groups of 0, channels that the groups do not divide, and a kernel larger than the
-    /// padded image.
+    /// number of groups of 0, channels that the groups do not divide, a kernel larger than the
+    /// padded image, and padding beyond what can be counted.
     pub fn new(
         x: Shape,
         w: Shape,
@@ -58,7 +58,7 @@ impl Conv2d {
         if groups == 0 || stride.contains(&0) || kh == 0 || kw == 0 {
             return Err(Error::invalid(op, "groups, strides and the kernel must be at least 1"));
         }
-        if in_channels != per_group * groups {
+        if per_group.checked_mul(groups) != Some(in_channels) {
             let why = format!("{groups} groups of {per_group} are not {in_channels} channels");
             return Err(Error::shapes(op, x, w, why));
         }
@@ -68,7 +68,11 @@ impl Conv2d {
         }
         let mut output = [0; 2];
         for axis in 0..2 {
-            let padded = [height, width][axis].saturating_add(2 * padding[axis]);
+            let both_sides = padding[axis].checked_mul(2);
+            let padded = both_sides.and_then(|both| both.checked_add([height, width][axis]));
+            let Some(padded) = padded else {
+                return Err(Error::invalid(op, format!("padding {padding:?} is too large")));
+            };
             let span = padded.checked_sub([kh, kw][axis]).ok_or_else(|| {
                 Error::shapes(
                     op,
@@ -111,11 +115,12 @@ impl Conv2d {
         Shape::from([self.batch, self.output[0], self.output[1], self.out_channels])
     }
 
-    /// Multiply-adds of a forward pass, padding counted.
+    /// Multiply-adds of a forward pass, padding counted; `usize::MAX` where they are more.
     #[must_use]
     pub fn multiply_adds(&self) -> usize {
         let [kh, kw] = self.kernel;
-        self.y().len() * (self.in_channels / self.groups) * kh * kw
+        let factors = [self.y().len(), self.in_channels / self.groups, kh, kw];
+        factors.into_iter().fold(1, usize::saturating_mul)
     }
 
     pub(super) fn operands(&self) -> Operands {

@@ -42,7 +42,9 @@ pub use scaled_sum::ScaledSum;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use step::{Segment, Step};
-pub use unary::{Unary, UnaryKind};
+pub use unary::{DerivativeFrom, Unary, UnaryKind};
+
+use crate::Result;
 
 /// Something a backend can compute.
 #[derive(Clone, Debug)]
@@ -114,7 +116,7 @@ impl Op {
             Op::Conv2dGradWeight(_) => "conv2d gradient of the weight",
             Op::MatMul(_) => "matmul",
             Op::Unary(unary) => unary.kind.name(),
-            Op::UnaryGrad(_) => "gradient of an element-wise function",
+            Op::UnaryGrad(unary) => unary.kind.grad_name(),
             Op::Binary(binary) => binary.kind.name(),
             Op::ScaledSum(_) => "scaled sum",
             Op::Accumulate(_) => "accumulate",
@@ -122,13 +124,13 @@ impl Op {
             Op::ReduceMaxGrad(_) => "gradient of max",
             Op::Broadcast(_) => "broadcast",
             Op::Pool2d(pool) => pool.kind.name(),
-            Op::Pool2dGrad(_) => "gradient of pooling",
+            Op::Pool2dGrad(pool) => pool.kind.grad_name(),
             Op::BatchNorm(_) => "batch norm",
             Op::BatchNormGrad(_) => "gradient of batch norm",
             Op::BatchNormInference(_) => "batch norm (inference)",
             Op::BatchNormInferenceGrad(_) => "gradient of batch norm (inference)",
             Op::Softmax(softmax) => softmax.name(),
-            Op::SoftmaxGrad(_) => "gradient of softmax",
+            Op::SoftmaxGrad(softmax) => softmax.grad_name(),
             Op::CrossEntropy(_) => "cross-entropy",
             Op::CrossEntropyGrad(_) => "gradient of cross-entropy",
             Op::Slice(_) => "slice",
@@ -136,6 +138,16 @@ impl Op {
             Op::Permute(_) => "permute",
             Op::Fill(_) => "fill",
             Op::Step(_) => "optimizer step",
+        }
+    }
+
+    /// Whether the op is one that can be, as far as its constructor cannot know: which op a struct
+    /// is used for, and what was set in its fields.
+    fn validate(&self) -> Result<()> {
+        match self {
+            Op::BatchNorm(op) | Op::BatchNormGrad(op) => op.validate_training(),
+            Op::ReduceMaxGrad(op) => op.validate_max_grad(),
+            _ => Ok(()),
         }
     }
 

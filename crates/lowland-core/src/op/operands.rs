@@ -67,12 +67,16 @@ pub struct Operands {
 }
 
 impl Op {
-    /// Checks the buffers of a call: their number, lengths and types, and that no output overlaps
-    /// another operand. Returns the float type of the call.
+    /// Checks the op, whose fields anyone may have set, and the buffers of a call: their number,
+    /// lengths and types, and that no output overlaps another operand. Returns the float type of
+    /// the call.
     ///
     /// # Errors
-    /// [`Error::Arity`], [`Error::Operand`] or [`Error::Overlap`].
+    /// [`Error::Invalid`] for batch statistics of fewer than two values, and for the gradient of a
+    /// maximum with a reduction that is none; [`Error::Arity`], [`Error::Operand`] or
+    /// [`Error::Overlap`].
     pub fn check(&self, inputs: &[&Buffer], outputs: &[&Buffer]) -> Result<DType> {
+        self.validate()?;
         let op = self.name();
         let want = self.operands();
         for (side, want, got) in [
@@ -91,28 +95,31 @@ impl Op {
             .find(|(operand, _)| operand.kind == Kind::Float)
             .map_or(DType::F32, |(_, buffer)| buffer.dtype());
         for (operand, buffer) in all() {
-            let (want, fits) = match operand.kind {
-                Kind::Label => ("u32", buffer.dtype() == DType::U32),
-                Kind::Float if float == DType::F64 => ("f64", buffer.dtype() == DType::F64),
-                Kind::Float => ("f32", buffer.dtype() == DType::F32),
+            let want = match operand.kind {
+                Kind::Label => DType::U32,
+                Kind::Float if float.is_float() => float,
+                Kind::Float => DType::F32,
             };
-            if !fits || buffer.len() != operand.len {
+            if buffer.dtype() != want || buffer.len() != operand.len {
                 return Err(Error::Operand {
                     op,
                     operand: operand.name,
                     want_len: operand.len,
-                    want,
+                    want: want.name(),
                     len: buffer.len(),
                     dtype: buffer.dtype(),
                 });
             }
         }
         for (i, (output, buffer)) in want.outputs.iter().zip(outputs).enumerate() {
-            let earlier = want.outputs[..i].iter().zip(outputs[..i].iter());
-            let others = want.inputs.iter().zip(inputs.iter()).chain(earlier);
-            for (other, other_buffer) in others {
-                if buffer.overlaps(other_buffer) {
-                    return Err(Error::Overlap { op, output: output.name, other: other.name });
+            for (side, others, buffers) in
+                [("input", &want.inputs[..], inputs), ("output", &want.outputs[..i], outputs)]
+            {
+                let mut others = others.iter().zip(buffers).enumerate();
+                if let Some((k, (other, _))) = others.find(|(_, (_, b))| buffer.overlaps(b)) {
+                    let output = format!("output {i} (`{}`)", output.name);
+                    let other = format!("{side} {k} (`{}`)", other.name);
+                    return Err(Error::Overlap { op, output, other });
                 }
             }
         }

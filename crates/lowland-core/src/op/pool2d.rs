@@ -26,12 +26,22 @@ impl PoolKind {
             PoolKind::Max => "max pooling",
         }
     }
+
+    /// The name of the gradient in messages.
+    #[must_use]
+    pub fn grad_name(self) -> &'static str {
+        match self {
+            PoolKind::Average => "gradient of average pooling",
+            PoolKind::Max => "gradient of max pooling",
+        }
+    }
 }
 
 /// Pooling of `[N, H, W, C]` over windows.
 ///
 /// Forward: input `x`; output `y`.
-/// Gradient: inputs `x`, `dy`; output `dx`.
+/// Gradient of an average: input `dy`; output `dx`.
+/// Gradient of a maximum: inputs `x`, `dy`; output `dx`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub struct Pool2d {
@@ -58,8 +68,8 @@ impl Pool2d {
     ///
     /// # Errors
     /// [`Error::Invalid`] for another rank, a stride or a window of 0, padding of more than half a
-    /// window (which would make windows without a pixel), and a window larger than the padded
-    /// image.
+    /// window (which would make windows without a pixel), a window larger than the padded image,
+    /// and sizes beyond what can be counted.
     pub fn new(
         kind: PoolKind,
         x: Shape,
@@ -74,14 +84,19 @@ impl Pool2d {
         if stride.contains(&0) || kernel.contains(&0) {
             return invalid("strides and the window must be at least 1".into());
         }
+        if kernel[0].checked_mul(kernel[1]).is_none() {
+            return invalid(format!("the window {kernel:?} is too large"));
+        }
         let mut output = [0; 2];
         for axis in 0..2 {
-            if 2 * padding[axis] > kernel[axis] {
+            if padding[axis] > kernel[axis] / 2 {
                 return invalid(format!(
                     "padding {padding:?} is over half of the window {kernel:?}"
                 ));
             }
-            let padded = [height, width][axis] + 2 * padding[axis];
+            let Some(padded) = [height, width][axis].checked_add(2 * padding[axis]) else {
+                return invalid(format!("padding {padding:?} is too large"));
+            };
             let Some(span) = padded.checked_sub(kernel[axis]) else {
                 return invalid(format!(
                     "the window {kernel:?} is larger than the padded image {x}"
@@ -121,9 +136,11 @@ impl Pool2d {
     }
 
     pub(super) fn grad_operands(&self) -> Operands {
-        Operands {
-            inputs: vec![Operand::read("x", self.x().len()), Operand::read("dy", self.y().len())],
-            outputs: vec![Operand::write("dx", self.x().len())],
-        }
+        let dy = Operand::read("dy", self.y().len());
+        let inputs = match self.kind {
+            PoolKind::Average => vec![dy],
+            PoolKind::Max => vec![Operand::read("x", self.x().len()), dy],
+        };
+        Operands { inputs, outputs: vec![Operand::write("dx", self.x().len())] }
     }
 }

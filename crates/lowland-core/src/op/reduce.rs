@@ -89,6 +89,15 @@ impl Reduce {
         self.from.len() / self.to.len().max(1)
     }
 
+    /// Whether this is what the gradient of a maximum is of.
+    pub(super) fn validate_max_grad(&self) -> Result<()> {
+        if self.kind == ReduceKind::Max {
+            return Ok(());
+        }
+        let message = format!("is not that of a {}, which is a broadcast", self.kind.name());
+        Err(Error::invalid("gradient of max", message))
+    }
+
     pub(super) fn operands(&self) -> Operands {
         Operands {
             inputs: vec![Operand::read("x", self.from.len())],

@@ -22,6 +22,10 @@ impl Softmax {
         if self.log { "log-softmax" } else { "softmax" }
     }
 
+    pub(super) fn grad_name(&self) -> &'static str {
+        if self.log { "gradient of log-softmax" } else { "gradient of softmax" }
+    }
+
     fn len(&self) -> usize {
         self.rows.saturating_mul(self.columns)
     }

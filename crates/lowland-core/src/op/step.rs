@@ -53,7 +53,7 @@ impl Step {
         if prepared.scalars.len() != chain.stages().len() {
             return invalid("the scalars were prepared for another chain".into());
         }
-        let stateful = !chain.slots().is_empty();
+        let stateful = chain.slot_count() > 0;
         for segment in segments.iter() {
             let fits = |start: usize, available: usize| {
                 start.checked_add(segment.len).is_some_and(|end| end <= available)
@@ -76,7 +76,7 @@ impl Step {
     }
 
     pub(super) fn operands(&self) -> Operands {
-        let slots = self.chain.stages().iter().map(|stage| stage.slots().len()).sum();
+        let slots = self.chain.slot_count();
         let mut outputs = vec![Operand::update("params", self.params_len)];
         outputs.extend(vec![Operand::update("state", self.state_len); slots]);
         Operands { inputs: vec![Operand::read("grads", self.params_len)], outputs }

@@ -43,13 +43,44 @@ impl UnaryKind {
             UnaryKind::SignedLog => "signed log",
         }
     }
+
+    /// The name of the gradient in messages.
+    #[must_use]
+    pub fn grad_name(self) -> &'static str {
+        match self {
+            UnaryKind::Relu => "gradient of relu",
+            UnaryKind::Atan => "gradient of atan",
+            UnaryKind::Tanh => "gradient of tanh",
+            UnaryKind::Log => "gradient of log",
+            UnaryKind::Exp => "gradient of exp",
+            UnaryKind::SignedLog => "gradient of signed log",
+        }
+    }
+
+    /// What the gradient reads: the other one need not be kept for it.
+    #[must_use]
+    pub fn derivative_from(self) -> DerivativeFrom {
+        match self {
+            UnaryKind::Relu | UnaryKind::Tanh | UnaryKind::Exp => DerivativeFrom::Output,
+            UnaryKind::Atan | UnaryKind::Log | UnaryKind::SignedLog => DerivativeFrom::Input,
+        }
+    }
+}
+
+/// What the derivative of a function is computed from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DerivativeFrom {
+    /// The argument, `x`.
+    Input,
+    /// The value, `y`.
+    Output,
 }
 
 /// `y = f(x)`, element by element.
 ///
 /// Forward: input `x`; output `y`.
-/// Gradient: inputs `x`, `y`, `dy`; output `dx = f'(x) dy`. A backend reads whichever of `x` and
-/// `y` gives the derivative at the least cost.
+/// Gradient: inputs `x`, `y`, `dy`; output `dx = f'(x) dy`. A backend **must** read `x` or `y` as
+/// [`UnaryKind::derivative_from`] says; the other may hold anything.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unary {
     /// Which function.

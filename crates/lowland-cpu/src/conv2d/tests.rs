@@ -1,7 +1,8 @@
-//! Every pass in every variant against plain loops in `f64`.
+//! Every pass in every variant against the oracle.
 
+use lowland_conformance::oracle;
 use lowland_core::op::Conv2d;
-use lowland_core::{Real, Shape};
+use lowland_core::{Op, Real, Shape};
 use proptest::prelude::*;
 
 use super::{Isa, Pass, forward, grad_input, grad_weight, scratch_len};
@@ -16,37 +17,6 @@ fn numbers<T: Real>(len: usize, seed: u64) -> Vec<T> {
         (z >> 40) as f64 / f64::from(1u32 << 23) - 1.0
     };
     (0..len).map(|i| T::of(mix(i))).collect()
-}
-
-/// Calls `f` with the indices into x, w and y of every product of the definition.
-fn for_products(op: &Conv2d, mut f: impl FnMut(usize, usize, usize)) {
-    let ([h, w], [ho, wo], [kh, kw]) = (op.input, op.output, op.kernel);
-    let (inputs, outputs) = (op.in_channels / op.groups, op.out_channels / op.groups);
-    for n in 0..op.batch {
-        for p in 0..ho {
-            for q in 0..wo {
-                for r in 0..kh {
-                    for s in 0..kw {
-                        let row = (p * op.stride[0] + r).wrapping_sub(op.padding[0]);
-                        let column = (q * op.stride[1] + s).wrapping_sub(op.padding[1]);
-                        if row >= h || column >= w {
-                            continue;
-                        }
-                        for o in 0..op.out_channels {
-                            for i in 0..inputs {
-                                let channel = o / outputs * inputs + i;
-                                f(
-                                    ((n * h + row) * w + column) * op.in_channels + channel,
-                                    ((o * inputs + i) * kh + r) * kw + s,
-                                    ((n * ho + p) * wo + q) * op.out_channels + o,
-                                );
-                            }
-                        }
-                    }
-                }
-            }
-        }
-    }
 }
 
 /// One pass by the code under test. Outputs and scratch begin as NaN.
@@ -82,17 +52,16 @@ fn check<T: Real>(isa: Isa, op: &Conv2d) {
         numbers::<T>(op.w().len(), 2),
         numbers::<T>(op.y().len(), 3),
     );
-    let mut want = [vec![0.0; dy.len()], vec![0.0; x.len()], vec![0.0; w.len()]];
-    for_products(op, |ix, iw, iy| {
-        want[0][iy] += x[ix].f64() * w[iw].f64();
-        want[1][ix] += dy[iy].f64() * w[iw].f64();
-        want[2][iw] += dy[iy].f64() * x[ix].f64();
-    });
     let threads = Threads::new(2);
-    let passes = [(Pass::Forward, &x, &w), (Pass::GradInput, &dy, &w), (Pass::GradWeight, &x, &dy)];
-    for ((pass, a, b), want) in passes.into_iter().zip(&want) {
+    for (of, pass, a, b) in [
+        (Op::Conv2d(*op), Pass::Forward, &x, &w),
+        (Op::Conv2dGradInput(*op), Pass::GradInput, &dy, &w),
+        (Op::Conv2dGradWeight(*op), Pass::GradWeight, &x, &dy),
+    ] {
+        let exact = [a, b].map(|all| all.iter().map(|v| v.f64()).collect::<Vec<_>>().into());
+        let want = oracle::run(&of, &exact, &[]).remove(0);
         let got = run(isa, op, pass, &threads, a, b);
-        assert_close(&got, want, &format!("{isa:?} {pass:?} of {op:?}"));
+        assert_close(&got, &want, &format!("{isa:?} {pass:?} of {op:?}"));
     }
 }
 

@@ -75,7 +75,9 @@ impl Tensor {
         eps: f64,
     ) -> Result<Tensor> {
         if mean.is_tracked() || var.is_tracked() {
-            return Err(Error::NoDerivative { op: "batch norm by given statistics, by these," });
+            return Err(Error::NoDerivative {
+                op: "batch norm with respect to its given statistics",
+            });
         }
         let (rows, channels) = rows_and_channels(self, &[weight, bias, mean, var])?;
         let op = BatchNorm::inference(rows, channels, eps)?;

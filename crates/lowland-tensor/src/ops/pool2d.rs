@@ -11,7 +11,7 @@ impl Tensor {
     /// The mean over windows of `[N, H, W, C]`: `[N, H', W', C]`. Padding counts as zeros, as
     /// PyTorch does by default.
     ///
-    /// Derivative: `dy` divided by the window's size, to each pixel of the window.
+    /// Derivative: `dy` divided by the window's size, to each pixel of the window. Nothing is kept.
     ///
     /// # Errors
     /// As [`Pool2d::new`] and [`lowland_core::Backend::run`].
@@ -74,25 +74,29 @@ impl Tensor {
     ) -> Result<Tensor> {
         let op = Pool2d::new(kind, self.shape(), kernel, stride, padding)?;
         let y = run(&Op::Pool2d(op), &[self], op.y())?;
-        Ok(y.recorded(&[self], || Pool2dRule { op, x: self.detach() }))
+        let x = (kind == PoolKind::Max).then(|| self.detach());
+        Ok(y.recorded(&[self], || Pool2dRule { op, x }))
     }
 }
 
 struct Pool2dRule {
     op: Pool2d,
-    /// What the op asks for; a maximum is looked up in it.
-    x: Tensor,
+    /// Where a maximum is looked up; not kept for an average.
+    x: Option<Tensor>,
 }
 
 impl Rule for Pool2dRule {
     fn backward(&self, dy: Gradient) -> Result<Vec<Option<Gradient>>> {
-        let dx = run(&Op::Pool2dGrad(self.op), &[&self.x, dy.tensor()], self.op.x())?;
+        let inputs: Vec<&Tensor> = self.x.iter().chain([dy.tensor()]).collect();
+        let dx = run(&Op::Pool2dGrad(self.op), &inputs, self.op.x())?;
         Ok(vec![Some(Gradient::fresh(dx))])
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use lowland_core::DType;
+
     use super::*;
     use crate::testing::{check, gradient_at, values};
 
@@ -112,6 +116,20 @@ mod tests {
             check(&[values(x, 1)], |t| t[0].max_pool2d(kernel, stride, padding));
             check(&[values(x, 1)], |t| t[0].global_avg_pool());
         }
+    }
+
+    #[test]
+    fn an_average_keeps_nothing() {
+        // A device of its own, as memory is counted.
+        let device: crate::Device = std::sync::Arc::new(lowland_cpu::Cpu::new(1));
+        let kept = |pool: fn(&Tensor) -> Result<Tensor>| {
+            let x = Tensor::full(&device, [1, 8, 8, 2], DType::F64, 1.0).unwrap().tracked();
+            let y = pool(&x).unwrap();
+            drop(x);
+            device.memory().bytes_in_use - 8 * y.shape().len()
+        };
+        assert_eq!(kept(|x| x.avg_pool2d([2, 2], [2, 2], [0, 0])), 0);
+        assert_eq!(kept(|x| x.max_pool2d([2, 2], [2, 2], [0, 0])), 8 * 128);
     }
 
     #[test]

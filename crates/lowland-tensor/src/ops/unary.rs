@@ -1,7 +1,7 @@
 //! Functions of each element.
 
 use lowland_core::Result;
-use lowland_core::op::{Op, Unary, UnaryKind};
+use lowland_core::op::{DerivativeFrom, Op, Unary, UnaryKind};
 
 use super::run;
 use crate::Tensor;
@@ -24,10 +24,7 @@ impl Tensor {
     /// # Ok::<(), lowland_tensor::Error>(())
     /// ```
     pub fn relu(&self) -> Result<Tensor> {
-        let op = Unary { kind: UnaryKind::Relu, len: self.shape().len() };
-        let y = run(&Op::Unary(op), &[self], self.shape())?;
-        let kept = y.detach();
-        Ok(y.recorded(&[self], || ReluRule { op, y: kept }))
+        self.unary(UnaryKind::Relu)
     }
 
     /// The inverse tangent. Derivative: `1 / (1 + x^2)`.
@@ -74,44 +71,33 @@ impl Tensor {
     fn unary(&self, kind: UnaryKind) -> Result<Tensor> {
         let op = Unary { kind, len: self.shape().len() };
         let y = run(&Op::Unary(op), &[self], self.shape())?;
-        let kept = y.detach();
-        Ok(y.recorded(&[self], || UnaryRule { op, x: self.detach(), y: kept }))
+        let kept = match kind.derivative_from() {
+            DerivativeFrom::Input => self.detach(),
+            DerivativeFrom::Output => y.detach(),
+        };
+        Ok(y.recorded(&[self], || UnaryRule { op, kept }))
     }
 }
 
-/// ReLU leaves its own results as they are, and its derivative at `y` is that at `x`: the output
-/// can stand in for the input.
-struct ReluRule {
-    op: Unary,
-    y: Tensor,
-}
-
-impl Rule for ReluRule {
-    fn backward(&self, dy: Gradient) -> Result<Vec<Option<Gradient>>> {
-        grad(self.op, &self.y, &self.y, &dy)
-    }
-}
-
-/// The backend chooses which of the two gives the derivative at the least cost.
 struct UnaryRule {
     op: Unary,
-    x: Tensor,
-    y: Tensor,
+    /// The one of input and output that the derivative is computed from.
+    kept: Tensor,
 }
 
 impl Rule for UnaryRule {
     fn backward(&self, dy: Gradient) -> Result<Vec<Option<Gradient>>> {
-        grad(self.op, &self.x, &self.y, &dy)
+        // It stands in for the other one too, which is not read.
+        let inputs = [&self.kept, &self.kept, dy.tensor()];
+        let dx = run(&Op::UnaryGrad(self.op), &inputs, self.kept.shape())?;
+        Ok(vec![Some(Gradient::fresh(dx))])
     }
-}
-
-fn grad(op: Unary, x: &Tensor, y: &Tensor, dy: &Gradient) -> Result<Vec<Option<Gradient>>> {
-    let dx = run(&Op::UnaryGrad(op), &[x, y, dy.tensor()], y.shape())?;
-    Ok(vec![Some(Gradient::fresh(dx))])
 }
 
 #[cfg(test)]
 mod tests {
+    use lowland_core::DType;
+
     use super::*;
     use crate::testing::{check, gradient_at, values};
 
@@ -131,6 +117,24 @@ mod tests {
     fn functions_of_functions_and_of_one_tensor_twice() {
         check(&[values([4, 3], 1)], |t| t[0].tanh()?.mul(&t[0].exp()?)?.relu()?.add(&t[0]));
         check(&[values([4, 3], 1)], |t| t[0].relu()?.relu()?.atan());
+    }
+
+    #[test]
+    fn one_of_input_and_output_is_kept() {
+        // A device of its own, as memory is counted.
+        let device: crate::Device = std::sync::Arc::new(lowland_cpu::Cpu::new(1));
+        let bytes = |kind: UnaryKind| {
+            let x = Tensor::full(&device, [64], DType::F64, 1.0).unwrap().tracked();
+            let y = x.unary(kind).unwrap();
+            drop(x);
+            let bytes = device.memory().bytes_in_use;
+            drop(y);
+            bytes
+        };
+        for kind in UnaryKind::ALL {
+            let tensors = if kind.derivative_from() == DerivativeFrom::Output { 1 } else { 2 };
+            assert_eq!(bytes(kind), tensors * 64 * 8, "{}", kind.name());
+        }
     }
 
     #[test]

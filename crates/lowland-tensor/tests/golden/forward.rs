@@ -74,7 +74,9 @@ fn batch_norm_train(case: &Case<'_>) -> golden::Result<Outcome> {
     let (w, b) = (case.leaf("w", None)?, case.leaf("b", None)?);
     let (eps, momentum) = (case.number("eps")?, case.number("momentum")?);
     let normed = x.batch_norm(&w, &b, eps).map_err(|error| case.failed(&error))?;
-    // The running variance takes the unbiased one.
+    // What is tested here is `mean` and `var`: the update is written out in the test, by PyTorch's
+    // formula, in which the running variance takes the unbiased one. That of the layer is tested by
+    // the golden networks of the models crate.
     let count = (x.shape().len() / w.shape().len()) as f64;
     let moved = |name: &str, batch: &Tensor, factor: f64| -> golden::Result<Vec<f64>> {
         let batch = batch.to_vec::<f32>().map_err(|error| case.failed(&error))?;
