@@ -122,6 +122,11 @@ fn cifar100_binary_has_fine_and_coarse_labels() {
 
 #[test]
 fn cifar100_bad_files() {
+    for name in ["train.bin", "test.bin", "fine_label_names.txt"] {
+        let missing = cifar100();
+        missing.remove(name);
+        assert_says(&missing.refused(), &[&format!("`{name}` is missing")]);
+    }
     let cut = cifar100();
     let bytes = fs::read(cut.source().join("train.bin")).unwrap();
     cut.write("train.bin", &bytes[..9 * 3074]);

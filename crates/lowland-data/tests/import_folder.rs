@@ -33,6 +33,19 @@ fn folder_becomes_a_dataset() {
 }
 
 #[test]
+fn files_called_like_those_of_cifar100_do_not_hide_the_images() {
+    for names in [&["train.bin", "test.bin"][..], &["a/train.bin", "b/test.bin"]] {
+        let fixture = png_folder("");
+        for name in names {
+            fixture.write(name, b"of some other program");
+        }
+        let report = fixture.import().unwrap();
+        assert_eq!(report.kind, SourceKind::ImageFolder, "{names:?}");
+        assert_eq!(open(fixture.target()).unwrap().train_split().labels(), [0, 0, 0, 1, 1, 1]);
+    }
+}
+
+#[test]
 fn archives_and_leading_folders_give_the_same_dataset() {
     let plain = png_folder("");
     plain.import().unwrap();

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::io::Write;
 use std::path::PathBuf;
 use std::time::Instant;
 
@@ -11,12 +12,16 @@ use lowland_data::{ImportOptions, Loader, LoaderConfig, SourceKind, import, open
 
 #[test]
 fn import_open_and_load() {
-    let Some(folder) = std::env::var_os("LOWLAND_DATA").map(PathBuf::from) else {
-        println!("skipped: LOWLAND_DATA is not set");
+    let archive = |folder| PathBuf::from(folder).join("cifar10-jpeg.tar.xz");
+    let Some(from) = std::env::var_os("LOWLAND_DATA").map(archive).filter(|path| path.exists())
+    else {
+        // Not by a macro: what those print is kept back while a test passes.
+        let skip =
+            "real CIFAR-10: SKIPPED, LOWLAND_DATA names no folder with cifar10-jpeg.tar.xz\n";
+        std::io::stderr().write_all(skip.as_bytes()).unwrap();
         return;
     };
     let dir = tempfile::tempdir().unwrap();
-    let from = folder.join("cifar10-jpeg.tar.xz");
 
     let start = Instant::now();
     let report = import(&from, dir.path(), &ImportOptions::new("cifar10"), &mut |_| ()).unwrap();

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+mod atomic;
 mod error;
 mod fans;
 mod init;
@@ -14,6 +15,7 @@ pub mod state_dict;
 pub mod store;
 pub mod zoo;
 
+pub use atomic::write_atomically;
 pub use error::{Error, Mismatch, Result, WrongShape};
 pub use fans::Fan;
 pub use init::Init;

@@ -20,7 +20,7 @@ pub enum Error {
 
     /// A learning rate, or what a stage made of its hyper-parameters, that is not a finite number
     /// in the type of the parameters.
-    #[error("group `{group}`: {what} of step {step} is {value}, which is not finite in {dtype}")]
+    #[error("group `{group}`: {what} of step {step} is {value:e}, which is not finite in {dtype}")]
     NonFinite {
         /// The parameter group.
         group: String,
@@ -89,15 +89,16 @@ pub enum Error {
     Core(#[from] lowland_core::Error),
 }
 
-/// The range check behind every `validate`.
+/// The range check behind every `validate`. Values are shown by `Debug`, which gives very large and
+/// very small floats an exponent in place of hundreds of digits.
 pub(crate) fn require(
     ok: bool,
     field: impl FnOnce() -> String,
     allowed: &str,
-    value: impl std::fmt::Display,
+    value: impl std::fmt::Debug,
 ) -> Result<()> {
     if ok {
         return Ok(());
     }
-    Err(Error::Hyper { field: field(), allowed: allowed.into(), value: value.to_string() })
+    Err(Error::Hyper { field: field(), allowed: allowed.into(), value: format!("{value:?}") })
 }

@@ -7,6 +7,7 @@ mod group;
 mod method;
 mod miadam;
 mod optimizer;
+mod precision;
 mod schedule;
 mod sgd;
 mod state;

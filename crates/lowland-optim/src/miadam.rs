@@ -1,12 +1,16 @@
 //! MIAdam, as a config.
 
-use lowland_core::{Chain, Clock};
+use lowland_core::{Chain, Clock, DType};
 use serde::{Deserialize, Serialize};
 
 use crate::adam::require_moments;
 use crate::error::{Result, require};
+use crate::precision::normal;
 use crate::sgd::{require_decay, with_decay};
 use crate::stages::{self, StepScale, Switch};
+
+/// Integrals beyond any use: each is a slot of state as large as the parameters.
+const MAX_ORDER: usize = 64;
 
 /// MIAdam of any order; the defaults are those of the paper and of its authors' code, with order 1.
 ///
@@ -35,7 +39,7 @@ use crate::stages::{self, StepScale, Switch};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct MiAdam {
-    /// The number of integrations, at least 1; the paper uses 1, 2 and 3.
+    /// The number of integrations, 1 to 64; the paper uses 1, 2 and 3.
     pub order: usize,
     /// What an integral keeps of itself at a step, 0 to 1; below 1 with unit gain.
     pub kappa: f64,
@@ -79,7 +83,9 @@ impl MiAdam {
     pub fn validate(&self) -> Result<()> {
         let MiAdam { order, kappa, switch, step_scale, .. } = *self;
         let field = |name: &'static str| move || format!("miadam.{name}");
-        require(order >= 1, field("order"), "at least 1", order)?;
+        let orders = 1..=MAX_ORDER;
+        let allowed = format!("1 to {MAX_ORDER}");
+        require(orders.contains(&order), field("order"), &allowed, order)?;
         if step_scale == StepScale::UnitGain {
             let allowed = "in [0, 1), as unit-gain needs kappa < 1";
             require((0.0..1.0).contains(&kappa), field("kappa"), allowed, kappa)?;
@@ -117,6 +123,33 @@ impl MiAdam {
     #[must_use]
     pub fn step_size(&self, clock: &Clock) -> f64 {
         self.stage().step_size(clock)
+    }
+
+    /// The size that a step has in the long run, under a constant gradient, as a part of Adam's while
+    /// it integrates: 0.05 with the defaults and lr = 1e-3, 1 with unit gain, infinite where kappa
+    /// is 1.
+    #[must_use]
+    pub fn steady_step(&self, lr: f64) -> f64 {
+        self.stage().gain(lr) / (1.0 - self.kappa).powf(self.order as f64)
+    }
+
+    /// Checks that what the step scale multiplies by at this learning rate is a normal number.
+    pub(crate) fn validate_gain(&self, base_lr: f64, dtype: DType) -> Result<()> {
+        let (formula, exponent) = match self.step_scale {
+            StepScale::PaperCode => ("lr^order", 0.0),
+            StepScale::LrPower => ("lr^(order - 1)", 1.0),
+            // It does not depend on the learning rate.
+            StepScale::UnitGain => return Ok(()),
+        };
+        let range = normal(dtype);
+        let limit = if base_lr < 1.0 { range.start() } else { range.end() };
+        let most = exponent + (limit.ln() / base_lr.ln()).floor();
+        let allowed = format!(
+            "at most {most} with this step scale and learning rate {base_lr:?}, as {formula} must be a \
+             normal {dtype}; unit-gain has room for more"
+        );
+        let ok = range.contains(&self.stage().gain(base_lr));
+        require(ok, || "miadam.order".into(), &allowed, self.order)
     }
 
     fn stage(&self) -> stages::MiAdam {

@@ -16,7 +16,6 @@ const EPOCH_ROUNDING: f64 = 1e-9;
 #[serde(rename_all = "snake_case")]
 pub enum Boundary {
     /// After this many epochs.
-    #[serde(alias = "epoch")]
     Epochs(f64),
     /// After this part of the run, 0 to 1.
     Fraction(f64),
@@ -50,9 +49,18 @@ impl Boundary {
 impl fmt::Display for Boundary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Boundary::Epochs(epochs) => write!(f, "{{ epochs = {epochs} }}"),
-            Boundary::Fraction(fraction) => write!(f, "{{ fraction = {fraction} }}"),
+            Boundary::Epochs(epochs) => write!(f, "{{ epochs = {epochs:?} }}"),
+            Boundary::Fraction(fraction) => write!(f, "{{ fraction = {fraction:?} }}"),
         }
+    }
+}
+
+/// A time in words: `1 epoch`, `2.5 epochs`.
+fn in_epochs(epochs: f64) -> String {
+    match epochs {
+        1.0 => "1 epoch".into(),
+        _ if epochs.fract() == 0.0 && epochs < 1e9 => format!("{epochs} epochs"),
+        _ => format!("{epochs:?} epochs"),
     }
 }
 
@@ -181,8 +189,9 @@ impl Schedule {
         let warmup = self.warmup_epochs(total_epochs);
         if let Some(boundary) = self.warmup() {
             boundary.validate(field("warmup"))?;
-            let allowed = format!("shorter than the run of {total_epochs} epochs");
-            require(warmup < total_epochs, field("warmup"), &allowed, boundary)?;
+            let allowed = format!("shorter than the run of {}", in_epochs(total_epochs));
+            let value = format_args!("{boundary}");
+            require(warmup < total_epochs, field("warmup"), &allowed, value)?;
         }
         match self {
             Schedule::Constant(_) => Ok(()),
@@ -229,13 +238,14 @@ impl MultiStep {
             let field = || format!("multi_step.milestones[{i}]");
             milestone.validate(field)?;
             let epochs = milestone.epochs(total_epochs);
-            let allowed = format!("not before the end of the warm-up, at {warmup} epochs");
-            require(epochs >= warmup, field, &allowed, milestone)?;
+            let allowed = format!("not before the end of the warm-up, at {}", in_epochs(warmup));
+            require(epochs >= warmup, field, &allowed, format_args!("{milestone}"))?;
             if let Some(before) = before {
                 let allowed = format!(
-                    "after the milestone before it, which is at {before} of {total_epochs} epochs"
+                    "after the milestone before it, which is at {before:?} of {}",
+                    in_epochs(total_epochs)
                 );
-                require(epochs > before, field, &allowed, milestone)?;
+                require(epochs > before, field, &allowed, format_args!("{milestone}"))?;
             }
             before = Some(epochs);
         }
@@ -318,10 +328,16 @@ mod tests {
         let order = multi_step(&[Boundary::Fraction(0.5), Boundary::Epochs(4.0)]);
         assert_eq!(
             message(order.clone(), 10.0),
-            "multi_step.milestones[1] must be after the milestone before it, which is at 5 of 10 \
-             epochs; got { epochs = 4 }"
+            "multi_step.milestones[1] must be after the milestone before it, which is at 5.0 of 10 \
+             epochs; got { epochs = 4.0 }"
         );
         order.validate(6.0).unwrap();
+        let late = multi_step(&[Boundary::Epochs(1e300), Boundary::Epochs(1e299)]);
+        assert_eq!(
+            message(late, 1.0),
+            "multi_step.milestones[1] must be after the milestone before it, which is at 1e300 of 1 \
+             epoch; got { epochs = 1e299 }"
+        );
         multi_step(&[Boundary::Epochs(80.0)]).validate(3.0).unwrap();
         let fraction = multi_step(&[Boundary::Fraction(1.5)]);
         assert_eq!(
@@ -332,11 +348,11 @@ mod tests {
         let schedule = Schedule::Cosine(Cosine { warmup, ..Cosine::default() });
         assert_eq!(
             message(schedule.clone(), 5.0),
-            "cosine.warmup must be shorter than the run of 5 epochs; got { epochs = 5 }"
+            "cosine.warmup must be shorter than the run of 5 epochs; got { epochs = 5.0 }"
         );
         assert_eq!(
             message(schedule, 0.0),
-            "the number of epochs must be above 0 and finite; got 0"
+            "the number of epochs must be above 0 and finite; got 0.0"
         );
         let gamma = MultiStep { milestones: vec![], gamma: 0.0, warmup: None };
         assert!(
@@ -347,7 +363,7 @@ mod tests {
         assert_eq!(
             message(Schedule::MultiStep(early), 10.0),
             "multi_step.milestones[0] must be not before the end of the warm-up, at 5 epochs; got \
-             { epochs = 1 }"
+             { epochs = 1.0 }"
         );
         let cosine = Cosine { final_lr_factor: f64::NAN, warmup: None };
         assert!(

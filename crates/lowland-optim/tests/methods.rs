@@ -1,6 +1,6 @@
 //! The configs: one step of each by hand, their TOML form, and what they refuse.
 
-use lowland_core::Clock;
+use lowland_core::{Clock, DType};
 use lowland_optim::{
     Adam, AdamW, Boundary, Constant, Cosine, Method, MiAdam, MultiStep, Optimizer, Schedule, Sgd,
     StepScale, Switch,
@@ -81,8 +81,10 @@ fn miadam_by_hand_in_each_step_scale() {
     }
     // The steady-state sizes of the documentation, as parts of Adam's step.
     for (order, part) in [(1, 0.05), (2, 0.0025), (3, 1.25e-4)] {
-        let steady = 1e-3f64.powi(order) / (1.0 - 0.98f64).powi(order);
-        assert!((steady - part).abs() < 1e-12 * part.max(1e-3));
+        let of = |step_scale| MiAdam { order, step_scale, ..MiAdam::default() }.steady_step(1e-3);
+        close(of(StepScale::PaperCode) / part, 1.0);
+        close(of(StepScale::LrPower) / part, 1e3);
+        assert_eq!(of(StepScale::UnitGain), 1.0);
     }
 }
 
@@ -174,7 +176,7 @@ fn a_config_names_the_schedule_by_its_table() {
             Schedule::Cosine(Cosine { final_lr_factor: 0.1, warmup: Some(half) }),
         ),
         (
-            "[schedule.multi_step]\nmilestones = [{ epoch = 1 }, { fraction = 0.5 }]",
+            "[schedule.multi_step]\nmilestones = [{ epochs = 1 }, { fraction = 0.5 }]",
             Schedule::MultiStep(MultiStep {
                 milestones: vec![one, half],
                 gamma: 0.1,
@@ -192,6 +194,7 @@ fn a_config_names_the_schedule_by_its_table() {
         ("[schedule.cosine]\nwarm_up = { epochs = 1 }", "unknown field `warm_up`"),
         ("[schedule.cosine]\nwarmup = 1", "wanted string or table"),
         ("[schedule.constant]\nwarmup = { steps = 1 }", "unknown variant `steps`"),
+        ("[schedule.constant]\nwarmup = { epoch = 1 }", "unknown variant `epoch`"),
         ("[schedule.multi_step]\ngamma = 0.1", "missing field `milestones`"),
         ("[schedule.exponential]", "unknown variant `exponential`"),
     ] {
@@ -231,7 +234,15 @@ fn impossible_values_are_refused_by_name() {
             Method::Adamw(AdamW { weight_decay: -1.0, ..AdamW::default() }),
             "adamw.weight_decay must be 0 or more, and finite; got -1",
         ),
-        (Method::Miadam(MiAdam { order: 0, ..miadam }), "miadam.order must be at least 1; got 0"),
+        (Method::Miadam(MiAdam { order: 0, ..miadam }), "miadam.order must be 1 to 64; got 0"),
+        (
+            Method::Miadam(MiAdam { order: 1_000_000_000, ..miadam }),
+            "miadam.order must be 1 to 64; got 1000000000",
+        ),
+        (
+            Method::Sgd(Sgd { weight_decay: -1e300, ..sgd }),
+            "sgd.weight_decay must be 0 or more, and finite; got -1e300",
+        ),
         (
             Method::Miadam(MiAdam { kappa: 1.01, ..miadam }),
             "miadam.kappa must be in [0, 1]; got 1.01",
@@ -259,9 +270,65 @@ fn impossible_values_are_refused_by_name() {
     for fine in [
         MiAdam { kappa: 1.0, ..miadam },
         MiAdam { order: 22, ..unit },
-        MiAdam { order: 500, kappa: 0.0, ..unit },
+        MiAdam { order: 64, kappa: 0.0, ..unit },
         MiAdam { order: 3, kappa: 1e-20, ..unit },
     ] {
         fine.validate().unwrap();
+    }
+}
+
+#[test]
+fn what_vanishes_or_overflows_in_the_type_of_the_parameters_is_refused() {
+    let (sgd, adam, miadam) = (Sgd::default(), Adam::default(), MiAdam::default());
+    let (of_order, lr_power) = (|order| MiAdam { order, ..miadam }, StepScale::LrPower);
+    let cases = [
+        (Method::Sgd(sgd), 1e300, "learning_rate", "got 1e300"),
+        (Method::Sgd(sgd), 1e-60, "learning_rate", "above 0 and finite in f32"),
+        (Method::Sgd(Sgd { weight_decay: 1e300, ..sgd }), 0.1, "sgd.weight_decay", "got 1e300"),
+        (Method::Adam(Adam { weight_decay: 1e-60, ..adam }), 0.1, "adam.weight_decay", "got 1e-60"),
+        (Method::Adam(Adam { eps: 1e-60, ..adam }), 0.1, "adam.eps", "1.2e-38 to 3.4e38"),
+        (Method::Adamw(AdamW { eps: 1e39, ..AdamW::default() }), 0.1, "adamw.eps", "got 1e39"),
+        (Method::Miadam(of_order(13)), 1e-3, "miadam.order", "at most 12 with this step scale"),
+        (
+            Method::Miadam(MiAdam { step_scale: lr_power, ..of_order(50) }),
+            1e-3,
+            "miadam.order",
+            "at most 13 with this step scale and learning rate 0.001, as lr^(order - 1) must be a \
+             normal f32; unit-gain has room for more; got 50",
+        ),
+        (Method::Miadam(of_order(39)), 10.0, "miadam.order", "at most 38"),
+    ];
+    for (method, lr, field, says) in cases {
+        method.validate().unwrap();
+        let error = method.validate_at(lr, DType::F32).unwrap_err().to_string();
+        assert!(error.starts_with(&format!("{field} must be ")) && error.contains(says), "{error}");
+        method.validate_at(lr, DType::F64).unwrap();
+    }
+    for (method, lr) in [
+        (Method::Sgd(sgd), 0.1),
+        (Method::Miadam(of_order(12)), 1e-3),
+        (Method::Miadam(MiAdam { step_scale: lr_power, ..of_order(13) }), 1e-3),
+        (Method::Miadam(of_order(38)), 10.0),
+        (Method::Miadam(of_order(64)), 1.0),
+    ] {
+        method.validate_at(lr, DType::F32).unwrap();
+    }
+}
+
+#[test]
+fn weight_decay_can_be_taken_off_every_method() {
+    let weight_decay = 0.5;
+    for (method, want) in [
+        (Method::Sgd(Sgd { weight_decay, momentum: 0.9, ..Sgd::default() }), vec!["momentum"]),
+        (Method::Adam(Adam { weight_decay, ..Adam::default() }), vec!["adam"]),
+        (Method::Adamw(AdamW { weight_decay, ..AdamW::default() }), vec!["adam"]),
+        (Method::Miadam(MiAdam { weight_decay, ..MiAdam::default() }), vec!["miadam"]),
+    ] {
+        let stages = |method: Method| {
+            let chain = method.chain().unwrap();
+            chain.stages().iter().map(|stage| stage.name().to_string()).collect::<Vec<_>>()
+        };
+        assert_eq!(stages(method).len(), 2);
+        assert_eq!(stages(method.without_weight_decay()), want);
     }
 }

@@ -67,15 +67,34 @@ fn detect(listing: &Listing) -> Result<SourceKind> {
     {
         return Ok(SourceKind::Cifar10Binary);
     }
-    if has(|name| name == "train.bin" || name == "test.bin") {
+    if is_cifar100(listing) {
         return Ok(SourceKind::Cifar100Binary);
     }
     if listing.files.iter().any(|file| FileKind::of(&file.path) == FileKind::Image) {
         return Ok(SourceKind::ImageFolder);
+    }
+    // A part of CIFAR-100: its reader names the file that is missing.
+    if has(|name| name == "train.bin" || name == "test.bin") {
+        return Ok(SourceKind::Cifar100Binary);
     }
     let problem = format!(
         "none of its {} files is a .jpg, .jpeg, .png or a CIFAR .bin file",
         listing.files.len()
     );
     Err(Error::UnknownSource { origin: listing.origin.clone(), problem })
+}
+
+/// Whether CIFAR-100's files lie side by side. `train.bin` and `test.bin` alone are names that any
+/// program may give its files, also below a folder of images.
+fn is_cifar100(listing: &Listing) -> bool {
+    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(f, _)| f.to_string());
+    let holds = |in_folder: &str, names: &[&str]| {
+        let mut files = listing.files.iter().filter(|file| folder(&file.path) == in_folder);
+        files.any(|file| names.contains(&file.name()))
+    };
+    listing.files.iter().filter(|file| file.name() == "train.bin").any(|file| {
+        let folder = folder(&file.path);
+        holds(&folder, &["test.bin"])
+            && holds(&folder, &["fine_label_names.txt", "coarse_label_names.txt"])
+    })
 }

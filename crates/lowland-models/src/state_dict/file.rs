@@ -1,14 +1,12 @@
 //! State dicts as safetensors files.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use safetensors::tensor::{Dtype, SafeTensors, TensorView, View};
 
 use super::{StateDict, StateTensor, is_batch_counter};
-use crate::{Error, Result, Values};
+use crate::{Error, Result, Values, write_atomically};
 
 impl StateDict {
     /// Reads a safetensors file.
@@ -96,30 +94,6 @@ fn values_of(view: &TensorView<'_>) -> Option<Values> {
 
 fn from_le_bytes<T, const N: usize>(bytes: &[u8], parse: fn([u8; N]) -> T) -> Vec<T> {
     bytes.as_chunks::<N>().0.iter().copied().map(parse).collect()
-}
-
-/// Writes beside the file, waits until the disk has it, and only then gives it its name.
-fn write_atomically(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder.to_owned(),
-        _ => PathBuf::from("."),
-    };
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".writing-");
-    #[cfg(unix)]
-    {
-        // As of any other new file: the umask takes its share. Temporary files are private else.
-        use std::os::unix::fs::PermissionsExt;
-        builder.permissions(std::fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(&folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    // The new name is an entry of the folder; not every system can sync one.
-    #[cfg(unix)]
-    File::open(&folder)?.sync_all()?;
-    Ok(())
 }
 
 fn file_error(action: &'static str, path: &Path, source: std::io::Error) -> Error {

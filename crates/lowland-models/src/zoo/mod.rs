@@ -108,8 +108,14 @@ pub fn help() -> String {
     ENTRIES.iter().map(line).collect()
 }
 
-/// A number with a comma before every three digits.
-fn grouped(n: usize) -> String {
+/// A whole number with a comma before every three digits.
+///
+/// ```
+/// use lowland_models::zoo::grouped;
+/// assert_eq!([999, 269_722, 1_234_567].map(grouped), ["999", "269,722", "1,234,567"]);
+/// ```
+#[must_use]
+pub fn grouped(n: usize) -> String {
     let digits = n.to_string();
     let mut out = String::new();
     for (i, digit) in digits.chars().enumerate() {

@@ -80,6 +80,17 @@ impl ResNetSpec {
         })
     }
 
+    /// Height and width of the last stage's feature maps for images of H, W, C.
+    ///
+    /// ```
+    /// let resnet20 = lowland_models::zoo::find("resnet20").unwrap().spec();
+    /// assert_eq!(resnet20.last_map([32, 31, 3]), [8, 8]);
+    /// ```
+    #[must_use]
+    pub fn last_map(&self, [h, w, _]: [usize; 3]) -> [usize; 2] {
+        self.plan().fold([h, w], |map, (_, _, stride)| map.map(|size| size.div_ceil(stride)))
+    }
+
     /// The number of trainable numbers for images of this many channels.
     ///
     /// # Errors

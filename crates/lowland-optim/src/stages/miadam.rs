@@ -20,7 +20,9 @@ pub enum Switch {
 }
 
 impl Switch {
-    fn integrates(self, clock: &Clock) -> bool {
+    /// Whether the step at this clock integrates.
+    #[must_use]
+    pub fn integrates(self, clock: &Clock) -> bool {
         match self {
             Switch::Epoch(epoch) => clock.epoch < epoch,
             Switch::Step(step) => clock.step < step,
@@ -64,7 +66,8 @@ pub enum StepScale {
 /// 2412.12473) and its authors' code for n = 1, 2, 3. Deviations from that code: n is any number;
 /// two more step scales; the switch can also be a step or a part of the run; state belongs to the
 /// parameter, where the code mixes up the integrals of several parameter groups. Two more points to
-/// know: the integrals are not bias-corrected, and `lr^n` of a large n can underflow in `f32`.
+/// know: the integrals are not bias-corrected, and `lr^n` of a large n can underflow in `f32`:
+/// [`Method::validate_at`](crate::Method::validate_at) tells.
 ///
 /// ```
 /// use lowland_core::{Chain, Clock};
@@ -114,11 +117,11 @@ pub struct MiAdam {
 
 impl MiAdam {
     /// What the step scale leaves beside the learning rate that the chain multiplies by.
-    fn gain(&self, clock: &Clock) -> f64 {
+    pub(crate) fn gain(&self, lr: f64) -> f64 {
         let order = self.order as f64;
         match self.step_scale {
-            StepScale::PaperCode => clock.lr.powf(order),
-            StepScale::LrPower => clock.lr.powf(order - 1.0),
+            StepScale::PaperCode => lr.powf(order),
+            StepScale::LrPower => lr.powf(order - 1.0),
             StepScale::UnitGain => (1.0 - self.kappa).powf(order),
         }
     }
@@ -131,7 +134,7 @@ impl MiAdam {
     }
 
     fn factor(&self, clock: &Clock) -> f64 {
-        let gain = if self.switch.integrates(clock) { self.gain(clock) } else { 1.0 };
+        let gain = if self.switch.integrates(clock) { self.gain(clock.lr) } else { 1.0 };
         gain * first_correction(self.betas[0], clock)
     }
 }
