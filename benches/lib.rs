@@ -8,8 +8,8 @@
 //! `LOWLAND_THREADS` sets the number of threads, 2 by default. Machines drift: compare runs that were
 //! made one after the other, by their medians.
 
-use lowland_core::op::Conv2d;
 use lowland_core::Shape;
+use lowland_core::op::Conv2d;
 
 /// The number of threads to measure with.
 #[must_use]
@@ -30,7 +30,8 @@ pub fn values(len: usize) -> Vec<f32> {
 #[must_use]
 pub fn resnet20_convolutions() -> Vec<(&'static str, Conv2d)> {
     let conv = |size: usize, from: usize, to: usize, kernel: usize, stride: usize| {
-        let (x, w) = (Shape::from([128, size, size, from]), Shape::from([to, from, kernel, kernel]));
+        let (x, w) =
+            (Shape::from([128, size, size, from]), Shape::from([to, from, kernel, kernel]));
         Conv2d::new(x, w, [stride; 2], [kernel / 2; 2], 1).expect("the shapes fit")
     };
     vec![

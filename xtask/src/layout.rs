@@ -20,11 +20,7 @@ const ARROWS: &[Arrows] = &[
         uses: &["lowland-core"],
         tests_use: &["lowland-conformance", "lowland-cpu"],
     },
-    Arrows {
-        name: "lowland-cpu",
-        uses: &["lowland-core", "lowland-optim"],
-        tests_use: &["lowland-conformance"],
-    },
+    Arrows { name: "lowland-cpu", uses: &["lowland-core"], tests_use: &["lowland-conformance"] },
     Arrows {
         name: "lowland-tensor",
         uses: &["lowland-core"],
@@ -35,12 +31,8 @@ const ARROWS: &[Arrows] = &[
         uses: &["lowland-core", "lowland-tensor"],
         tests_use: &["lowland-conformance", "lowland-cpu"],
     },
-    Arrows { name: "lowland-data", uses: &["lowland-core"], tests_use: &[] },
-    Arrows {
-        name: "lowland-conformance",
-        uses: &["lowland-core", "lowland-optim"],
-        tests_use: &[],
-    },
+    Arrows { name: "lowland-data", uses: &[], tests_use: &[] },
+    Arrows { name: "lowland-conformance", uses: &["lowland-core"], tests_use: &[] },
     Arrows {
         name: "lowland-lab",
         uses: &[

@@ -7,10 +7,15 @@ use lowland_models::ModelConfig;
 use lowland_optim::{Method, Sgd};
 use serde::Serialize;
 
+use crate::console::grouped;
 use crate::plan::Groups;
 use crate::run::Memory;
 use crate::trainer::{Images, Trainer};
 use crate::{Error, Result, device, machine};
+
+/// The most steps of a kind, and the most images of a step: more are a slip of the pen.
+const MAX_STEPS: usize = 1_000_000;
+const MAX_BATCH: usize = 1 << 16;
 
 /// What to time.
 #[derive(Clone, Debug)]
@@ -78,19 +83,32 @@ pub struct Report {
 /// # Errors
 /// [`Error::Usage`] for sizes that cannot be; whatever network and device say.
 pub fn run(options: &Options) -> Result<Report> {
-    for (name, value) in [("--batch", options.batch), ("--iterations", options.iterations)] {
-        if value == 0 {
-            return Err(Error::Usage(format!("{name} 0 is not possible: it must be at least 1")));
+    for (name, value, least, most) in [
+        ("--batch", options.batch, 1, MAX_BATCH),
+        ("--iterations", options.iterations, 1, MAX_STEPS),
+        ("--warmup", options.warmup, 0, MAX_STEPS),
+    ] {
+        if !(least..=most).contains(&value) {
+            let most = grouped(most);
+            let problem = format!("{name} {value} is not possible: it must be {least} to {most}");
+            return Err(Error::Usage(problem));
         }
     }
-    let device = device::open(&options.device, options.threads)?;
+    measure(options).map_err(|error| match error.out_of_memory() {
+        Some(reason) => Error::Usage(format!("--batch {}: {reason}", options.batch)),
+        None => error,
+    })
+}
+
+fn measure(options: &Options) -> Result<Report> {
+    let opened = device::open(&options.device, options.threads)?;
     let config = ModelConfig::named(&options.model);
-    let model = config.build(options.image, options.classes, &device, DType::F32, 1)?;
+    let model = config.build(options.image, options.classes, &opened.device, DType::F32, 1)?;
     let (parameters, multiply_adds) = (model.store.count(), model.multiply_adds);
     let sgd = Method::Sgd(Sgd { momentum: 0.9, weight_decay: 5e-4, ..Sgd::default() });
     let mut trainer = Trainer::new(model, Groups::One(sgd.chain()?), 0.0)?;
     let [h, w, c] = options.image;
-    let (pixels, labels) = synthetic(options);
+    let (pixels, labels) = synthetic(options.batch, options.image, options.classes)?;
     let batch = Images { shape: [options.batch, h, w, c], pixels: &pixels, labels: &labels };
     let mut step = 0;
     let mut train = |trainer: &mut Trainer| {
@@ -112,7 +130,7 @@ pub fn run(options: &Options) -> Result<Report> {
         multiply_adds,
         batch: batch.shape,
         device: options.device.clone(),
-        threads: options.threads,
+        threads: opened.threads,
         cpu: machine::Machine::this().cpu,
         iterations: options.iterations,
         train,
@@ -121,7 +139,7 @@ pub fn run(options: &Options) -> Result<Report> {
             peak_tensor_bytes: stats.peak_bytes_in_use,
             held_tensor_bytes: stats.bytes_held,
             fresh_allocations: stats.fresh_allocations,
-            fresh_allocations_after_first_epoch: stats.fresh_allocations - warm,
+            fresh_allocations_after_first_epoch: Some(stats.fresh_allocations - warm),
             peak_resident_bytes: machine::peak_resident_bytes(),
         },
     })
@@ -145,7 +163,7 @@ fn time(options: &Options, mut step: impl FnMut() -> Result<()>) -> Result<Timin
 }
 
 /// A quantile of sorted numbers, with straight lines between them.
-fn quantile(sorted: &[f64], q: f64) -> f64 {
+pub(crate) fn quantile(sorted: &[f64], q: f64) -> f64 {
     let at = q * (sorted.len() - 1) as f64;
     let (below, part) = (at.floor() as usize, at.fract());
     let above = sorted[(below + 1).min(sorted.len() - 1)];
@@ -153,7 +171,21 @@ fn quantile(sorted: &[f64], q: f64) -> f64 {
 }
 
 /// Noise of mean 0 and variance 1, and labels in turn.
-fn synthetic(options: &Options) -> (Vec<f32>, Vec<u32>) {
+///
+/// # Errors
+/// [`Error::Usage`] where there is no memory for them.
+pub(crate) fn synthetic(
+    batch: usize,
+    image: [usize; 3],
+    classes: usize,
+) -> Result<(Vec<f32>, Vec<u32>)> {
+    let len = image.iter().try_fold(batch, |len, &size| len.checked_mul(size));
+    let mut pixels: Vec<f32> = Vec::new();
+    let Some(len) = len.filter(|&len| pixels.try_reserve_exact(len).is_ok()) else {
+        let [h, w, c] = image;
+        let problem = format!("there is no memory for {batch} images of {h}x{w}x{c}");
+        return Err(Error::Usage(format!("--batch {batch}: {problem}; use a smaller batch")));
+    };
     let mut state = 1u64;
     let mut noise = || {
         // Knuth's MMIX generator; its high bits are good enough to be multiplied.
@@ -162,10 +194,9 @@ fn synthetic(options: &Options) -> (Vec<f32>, Vec<u32>) {
         let unit = (state >> 40) as f32 / (1u64 << 24) as f32;
         (unit - 0.5) * 12f32.sqrt()
     };
-    let pixels =
-        (0..options.batch * options.image.iter().product::<usize>()).map(|_| noise()).collect();
-    let labels = (0..options.batch).map(|i| (i % options.classes.max(1)) as u32).collect();
-    (pixels, labels)
+    pixels.extend((0..len).map(|_| noise()));
+    let labels = (0..batch).map(|i| (i % classes.max(1)) as u32).collect();
+    Ok((pixels, labels))
 }
 
 #[cfg(test)]
@@ -197,11 +228,41 @@ mod tests {
         let report = run(&options).unwrap();
         assert!(report.train.p5_ms > 0.0 && report.train.p5_ms <= report.train.median_ms);
         assert!(report.train.median_ms <= report.train.p95_ms);
-        assert_eq!(report.memory.fresh_allocations_after_first_epoch, 0);
+        assert_eq!(report.memory.fresh_allocations_after_first_epoch, Some(0));
         assert!(report.memory.peak_tensor_bytes > 0);
-        let none = Options { batch: 0, ..options.clone() };
-        assert_eq!(run(&none).unwrap_err().exit_code(), 2);
         let unknown = Options { model: "resnet21".into(), ..options };
         assert!(run(&unknown).unwrap_err().to_string().contains("resnet20"));
+    }
+
+    #[test]
+    fn sizes_that_cannot_be_are_told_by_their_argument() {
+        let options = Options {
+            model: "resnet-tiny".into(),
+            batch: 1,
+            image: [8, 8, 1],
+            classes: 10,
+            iterations: 1,
+            warmup: 1,
+            device: "cpu".into(),
+            threads: 1,
+        };
+        let cases = [
+            (
+                Options { batch: 0, ..options.clone() },
+                "--batch 0 is not possible: it must be 1 to 65,536",
+            ),
+            (Options { batch: usize::MAX, ..options.clone() }, "--batch 18446744073709551615"),
+            (Options { iterations: 1 << 60, ..options.clone() }, "it must be 1 to 1,000,000"),
+            (Options { warmup: 1 << 60, ..options.clone() }, "it must be 0 to 1,000,000"),
+        ];
+        for (options, says) in cases {
+            let error = run(&options).unwrap_err();
+            assert!(matches!(error, Error::Usage(_)) && error.exit_code() == 2, "{error}");
+            assert!(error.to_string().contains(says), "{error}");
+        }
+        for image in [[usize::MAX, 2, 1], [1 << 30, 1 << 30, 1]] {
+            let error = synthetic(1 << 16, image, 10);
+            assert!(error.unwrap_err().to_string().contains("use a smaller batch"));
+        }
     }
 }

@@ -60,12 +60,15 @@ pub enum Error {
 
     /// The loss is infinite or not a number.
     #[error(
-        "the loss is {loss} at step {step} (epoch {epoch}, batch {batch}), with learning rate {lr}; \
-         {parameter}; try a smaller learning rate or a warm-up"
+        "the loss is {loss} on the {images} images at step {step} (epoch {epoch}, batch {batch}), with \
+         learning rate {lr:e}; {parameter}; try a smaller learning rate or a warm-up"
     )]
     NotFinite {
         /// The loss.
         loss: f64,
+        /// On which images it was found: those of training before the step, those of validation and
+        /// test after it.
+        images: &'static str,
         /// The step of the run, from 1.
         step: u64,
         /// The epoch, from 1.
@@ -93,9 +96,29 @@ impl Error {
         move |source| Error::File { action, path: path.to_path_buf(), source }
     }
 
+    /// What the engine says where memory could not be had: a mistake in a size.
+    pub(crate) fn out_of_memory(&self) -> Option<&lowland_core::Error> {
+        let engine = match self {
+            Error::Engine(error) => error,
+            Error::Model(error) => match &**error {
+                lowland_models::Error::Engine(error) => error,
+                _ => return None,
+            },
+            Error::Optimizer(error) => match &**error {
+                lowland_optim::Error::Core(error) => error,
+                _ => return None,
+            },
+            _ => return None,
+        };
+        matches!(engine, lowland_core::Error::OutOfMemory { .. }).then_some(engine)
+    }
+
     /// The program's exit code: 2 where the user can put it right, 1 for everything else.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
+        if self.out_of_memory().is_some() {
+            return 2;
+        }
         let internal = match self {
             Error::Data(error) => matches!(**error, lowland_data::Error::Worker { .. }),
             Error::Model(error) => matches!(**error, lowland_models::Error::Engine(_)),

@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod against;
 pub mod bench;
 pub mod config;
 pub mod console;
@@ -9,6 +10,7 @@ pub mod device;
 mod error;
 pub mod machine;
 mod metrics;
+mod notes;
 pub mod output;
 pub mod picture;
 mod plan;

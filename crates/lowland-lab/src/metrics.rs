@@ -109,12 +109,13 @@ impl Running {
 }
 
 /// How many rows of logits `[N, classes]` have their largest entry, the first of equals, at the label.
+/// A row with an entry that is not finite says nothing, and is a miss.
 pub(crate) fn count_correct(logits: &[f32], labels: &[u32]) -> usize {
     let classes = logits.len() / labels.len().max(1);
     let hit = |(row, &label): (&[f32], &u32)| {
         let largest =
             row.iter().enumerate().fold(0, |best, (i, x)| if *x > row[best] { i } else { best });
-        largest == label as usize
+        largest == label as usize && row.iter().all(|x| x.is_finite())
     };
     logits.chunks_exact(classes.max(1)).zip(labels).filter(|pair| hit(*pair)).count()
 }
@@ -166,8 +167,14 @@ mod tests {
 
     #[test]
     fn counts_rows_whose_largest_logit_is_the_label() {
-        let logits = [0.1, 0.9, -1.0, 2.0, 2.0, 0.0, f32::NAN, 0.0, 1.0];
+        let logits = [0.1, 0.9, -1.0, 2.0, 2.0, 0.0, 3.0, 0.0, 1.0];
         assert_eq!(count_correct(&logits, &[1, 0, 2]), 2);
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            for row in [[bad, 0.0, 1.0], [1.0, bad, 0.0], [bad; 3]] {
+                let hits: usize = (0..3).map(|label| count_correct(&row, &[label])).sum();
+                assert_eq!(hits, 0, "{row:?}");
+            }
+        }
         assert_eq!(count_correct(&[], &[]), 0);
     }
 }

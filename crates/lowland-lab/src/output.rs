@@ -6,35 +6,12 @@ use std::path::{Path, PathBuf};
 
 use crate::{Error, Result};
 
-/// Replaces a file by new contents in one instant: a temporary file beside it, synchronised to disk,
-/// then renamed.
+/// Replaces a file by new contents in one instant, as [`lowland_models::write_atomically`].
 ///
 /// # Errors
 /// [`Error::File`]; then the old file, if any, is untouched and nothing is left behind.
 pub fn write_whole(path: &Path, contents: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let failed = || Error::file("write", path);
-    let mut builder = tempfile::Builder::new();
-    builder.prefix(".lowland-");
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // The rights of an ordinary new file; the process's mask takes off what it takes off.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).map_err(failed())?;
-    file.write_all(contents).map_err(failed())?;
-    file.as_file().sync_all().map_err(failed())?;
-    file.persist(path).map_err(|error| failed()(error.error))?;
-    sync_folder(folder)
-}
-
-/// Makes a rename survive a power cut. Systems that cannot open folders need no such call.
-fn sync_folder(folder: &Path) -> Result<()> {
-    match File::open(folder) {
-        Ok(handle) if cfg!(unix) => handle.sync_all().map_err(Error::file("write", folder)),
-        _ => Ok(()),
-    }
+    lowland_models::write_atomically(path, contents).map_err(Error::file("write", path))
 }
 
 /// A file that grows by whole lines.

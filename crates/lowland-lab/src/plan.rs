@@ -2,13 +2,17 @@
 
 use std::path::Path;
 
-use lowland_core::Chain;
+use lowland_core::{Chain, DType};
 use lowland_models::ModelConfig;
 use lowland_optim::{Error as OptimError, Method};
 
 use crate::config::{Config, ConfigFile, WeightDecayOn};
+use crate::console::grouped;
 use crate::dataset::Source;
 use crate::{Error, Result};
+
+/// The most epochs: more are a slip of the pen.
+const MAX_EPOCHS: usize = 1_000_000;
 
 /// An experiment that can be run. Every value has been checked that can be checked without opening
 /// the dataset; the few that cannot are checked by [`Run::new`](crate::Run::new), with the same kind
@@ -83,9 +87,10 @@ impl Plan {
         let decaying = self.method.chain()?;
         Ok(match self.config.optimizer.weight_decay_on {
             WeightDecayOn::All => Groups::One(decaying),
-            WeightDecayOn::Weights => {
-                Groups::Two { weights: decaying, others: without_decay(self.method).chain()? }
-            }
+            WeightDecayOn::Weights => Groups::Two {
+                weights: decaying,
+                others: self.method.without_weight_decay().chain()?,
+            },
         })
     }
 
@@ -109,17 +114,6 @@ pub enum Groups {
     },
 }
 
-fn without_decay(mut method: Method) -> Method {
-    match &mut method {
-        Method::Sgd(sgd) => sgd.weight_decay = 0.0,
-        Method::Adam(adam) => adam.weight_decay = 0.0,
-        Method::Adamw(adamw) => adamw.weight_decay = 0.0,
-        Method::Miadam(miadam) => miadam.weight_decay = 0.0,
-        _ => {}
-    }
-    method
-}
-
 fn check_name(file: &ConfigFile, name: &str) -> Result<()> {
     let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
     if name.is_empty() || name.len() > 100 || name.starts_with('.') || !name.chars().all(plain) {
@@ -138,7 +132,8 @@ fn check_data(file: &ConfigFile) -> Result<()> {
     }
     if !(0.0..1.0).contains(&data.validation_fraction) {
         let allowed = "it must be at least 0 and below 1";
-        return Err(file.impossible("data.validation_fraction", data.validation_fraction, allowed));
+        let fraction = format_args!("{:?}", data.validation_fraction);
+        return Err(file.impossible("data.validation_fraction", fraction, allowed));
     }
     Ok(())
 }
@@ -150,23 +145,20 @@ fn check_train(file: &ConfigFile) -> Result<()> {
             return Err(file.impossible(field, value, "it must be at least 1"));
         }
     }
+    if train.epochs > MAX_EPOCHS {
+        let allowed = format!("it must be at most {}", grouped(MAX_EPOCHS));
+        return Err(file.impossible("train.epochs", train.epochs, &allowed));
+    }
     if !(0.0..1.0).contains(&train.label_smoothing) {
         let allowed = "it must be at least 0 and below 1";
-        return Err(file.impossible("train.label_smoothing", train.label_smoothing, allowed));
+        let smoothing = format_args!("{:?}", train.label_smoothing);
+        return Err(file.impossible("train.label_smoothing", smoothing, allowed));
     }
     Ok(())
 }
 
 fn check_optimizer(file: &ConfigFile) -> Result<Method> {
     let optimizer = &file.config().optimizer;
-    let lr = optimizer.learning_rate;
-    if !(lr > 0.0 && lr.is_finite()) {
-        return Err(file.impossible(
-            "optimizer.learning_rate",
-            lr,
-            "it must be above 0 and finite",
-        ));
-    }
     let methods = optimizer.methods();
     let allowed = "exactly one of the tables [optimizer.sgd], [optimizer.adam], [optimizer.adamw] and \
                    [optimizer.miadam] is allowed; it may be empty";
@@ -179,7 +171,8 @@ fn check_optimizer(file: &ConfigFile) -> Result<Method> {
             return Err(file.error(&format!("optimizer.{}", last.name()), problem, allowed));
         }
     };
-    method.validate().map_err(|error| hyper(file, "optimizer", error))?;
+    let sound = method.validate_at(optimizer.learning_rate, DType::F32);
+    sound.map_err(|error| hyper(file, "optimizer", error))?;
     Ok(method)
 }
 
@@ -194,12 +187,19 @@ fn hyper(file: &ConfigFile, table: &str, error: OptimError) -> Error {
     }
 }
 
-/// A mistake in the model's table, with its place.
-pub(crate) fn in_model(file: &ConfigFile, error: lowland_models::Error) -> Error {
+/// A mistake in the model's table, with its place; a network that does not fit into memory is one.
+pub(crate) fn in_model(file: &ConfigFile, error: impl Into<Error>) -> Error {
+    let error = error.into();
+    if let Some(reason) = error.out_of_memory() {
+        return file.error("model", format!("the network needs too much memory: {reason}"), "");
+    }
     match error {
-        lowland_models::Error::Config { field, message } => {
-            file.error(&format!("model.{field}"), message, "")
-        }
-        error => error.into(),
+        Error::Model(error) => match *error {
+            lowland_models::Error::Config { field, message } => {
+                file.error(&format!("model.{field}"), message, "")
+            }
+            error => error.into(),
+        },
+        error => error,
     }
 }

@@ -132,8 +132,19 @@ fn wrong_types_say_what_was_found_and_what_is_allowed() {
         "[[schedule]]",
         16,
         "schedule",
-        &["exactly one"],
+        &["exactly one of `constant`, `multi_step`, `cosine`, as in `{ cosine = {} }`"],
     );
+    let warmup = "schedule.cosine.warmup";
+    check(
+        "{ fraction = 0.1 }",
+        "2",
+        17,
+        warmup,
+        &["`epochs`, `fraction`, as in `{ fraction = 0.5 }`"],
+    );
+    check("\"B\"", "2", 8, "model.shortcut", &["`A`, `B`, as in `\"A\"`"]);
+    let (sgd, switch) = ("[optimizer.sgd]\nmomentum = 0.9", "[optimizer.miadam]\nswitch = 20");
+    check(sgd, switch, 15, "optimizer.miadam.switch", &["as in `{ epoch = 20 }`"]);
 }
 
 #[test]
@@ -159,35 +170,42 @@ fn missing_fields_are_named_with_their_table() {
 #[test]
 fn impossible_values_say_what_would_be_possible() {
     check("epochs = 3", "epochs = 0", 10, "train.epochs", &["0 is not possible", "at least 1"]);
+    check("epochs = 3", "epochs = 1000001", 10, "train.epochs", &["at most 1,000,000"]);
     check("batch_size = 64", "batch_size = 0", 11, "train.batch_size", &["at least 1"]);
     check(
         "epochs = 3",
         "label_smoothing = 1.0",
         10,
         "train.label_smoothing",
-        &["1 is not", "below 1"],
+        &["1.0 is not", "below 1"],
     );
-    check("0.2", "1.0", 5, "data.validation_fraction", &["1 is not possible", "below 1"]);
+    check("0.2", "1.0", 5, "data.validation_fraction", &["1.0 is not possible", "below 1"]);
     check("0.2", "-0.1", 5, "data.validation_fraction", &["-0.1", "at least 0"]);
     check("0.2", "nan", 5, "data.validation_fraction", &["NaN"]);
     check("validation_fraction = 0.2", "subset = 0", 5, "data.subset", &["at least 1"]);
     let lr = "learning_rate = 0.1";
     check(lr, "learning_rate = -0.1", 13, "optimizer.learning_rate", &["-0.1", "above 0"]);
     check(lr, "learning_rate = inf", 13, "optimizer.learning_rate", &["inf", "finite"]);
+    for value in ["1e300", "1e-60"] {
+        let says = format!("{value} is not possible; it must be above 0 and finite in f32");
+        check(lr, &format!("learning_rate = {value}"), 13, "optimizer.learning_rate", &[&says]);
+        let decay = format!("weight_decay = {value}");
+        check("momentum = 0.9", &decay, 15, "optimizer.sgd.weight_decay", &[&says]);
+    }
     check("momentum = 0.9", "momentum = 1.5", 15, "optimizer.sgd.momentum", &["1.5", "in [0, 1]"]);
     check(
         "fraction = 0.1 }",
         "fraction = 2.0 }",
         17,
         "schedule.cosine.warmup.fraction",
-        &["2 is", "[0, 1]"],
+        &["2.0 is", "[0, 1]"],
     );
     check(
         "fraction = 0.1 }",
         "epochs = 3 }",
         17,
         "schedule.cosine.warmup",
-        &["shorter than the run"],
+        &["shorter than the run of 3 epochs"],
     );
     check("name = \"test\"", "name = \"a/b\"", 1, "name", &["a/b", "letters, digits"]);
     let widths = "shortcut = \"B\"\nwidths = [0, 8]";
@@ -195,8 +213,15 @@ fn impossible_values_say_what_would_be_possible() {
     let miadam = "[optimizer.miadam]\nswitch = { fraction = 1.5 }";
     let sgd = "[optimizer.sgd]\nmomentum = 0.9";
     check(sgd, miadam, 15, "optimizer.miadam.switch.fraction", &["1.5", "[0, 1]"]);
+    let orders = [("1000000000", "1 to 64"), ("50", "at most 37 with this step scale")];
+    for (order, says) in orders {
+        let miadam = format!("[optimizer.miadam]\norder = {order}");
+        check(sgd, &miadam, 15, "optimizer.miadam.order", &[says]);
+    }
+    let eps = "[optimizer.miadam]\neps = 1e-60";
+    check(sgd, eps, 15, "optimizer.miadam.eps", &["1e-60", "in f32"]);
     let beta = "[optimizer.adam]\nbetas = [0.9, 1.0]";
-    check(sgd, beta, 15, "optimizer.adam.betas.1", &["1 is", "[0, 1)"]);
+    check(sgd, beta, 15, "optimizer.adam.betas.1", &["1.0 is", "[0, 1)"]);
 }
 
 #[test]

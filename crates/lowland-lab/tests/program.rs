@@ -99,12 +99,28 @@ fn json_is_all_there_is_on_standard_output() {
 }
 
 #[test]
+fn the_instruction_set_is_chosen_by_the_environment_and_recorded() {
+    let folder = folder();
+    let train = |isa: &str, out: &str| {
+        let arguments = ["train", "small.toml", "--set", "train.epochs=1", "--out", out];
+        lowland(folder.path(), &arguments).env("LOWLAND_CPU_ISA", isa).output().unwrap()
+    };
+    let output = train("portable", "run");
+    assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
+    assert_eq!(run_json(&folder.path().join("run"))["run"]["instruction_set"], "portable");
+    let output = train("abacus", "none");
+    assert_ne!(output.status.code(), Some(0));
+    assert!(stderr(&output).contains("LOWLAND_CPU_ISA=abacus"), "{}", stderr(&output));
+    assert!(!folder.path().join("none").exists());
+}
+
+#[test]
 fn mistakes_are_told_with_exit_code_2_and_leave_nothing() {
     let folder = folder();
     fs::write(folder.path().join("file"), "").unwrap();
     fs::create_dir(folder.path().join("full")).unwrap();
     fs::write(folder.path().join("full/file"), "").unwrap();
-    let cases: [(&[&str], &[&str]); 11] = [
+    let cases: [(&[&str], &[&str]); 15] = [
         (&["train", "none.toml"], &["none.toml", "check the path"]),
         (&["train", "small.toml", "--set", "epochs=1"], &["--set epochs=1", "`train.epochs`"]),
         (&["train", "small.toml", "--set", "train.epochs=0"], &["`train.epochs`", "at least 1"]),
@@ -115,7 +131,11 @@ fn mistakes_are_told_with_exit_code_2_and_leave_nothing() {
         (&["demo", "--out", "full"], &["`full` is not empty"]),
         (&["data", "info", "digit"], &["did you mean `digits`?"]),
         (&["data", "import", "x", "--from", "none", "--to", "data"], &["none"]),
+        (&["train", "small.toml", "--set", "optimizer.learning_rate=1e300"], &["1e300", "f32"]),
         (&["bench", "--model", "resnet21"], &["resnet21", "resnet20"]),
+        (&["bench", "--iterations", "1000000000000000000"], &["--iterations", "1,000,000"]),
+        (&["bench", "--warmup", "1000000000000000000"], &["--warmup", "1,000,000"]),
+        (&["bench", "--batch", "18446744073709551615"], &["--batch", "65,536"]),
     ];
     for (arguments, parts) in cases {
         let output = output(folder.path(), arguments);

@@ -73,6 +73,8 @@ fn a_run_records_what_it_did() {
     assert!(json["results"]["validation_selected_epoch"]["test_acc"].is_f64());
     assert!(json["results"]["best_test_epoch"]["test_acc"].is_f64());
     assert_eq!(json["seeds"], 1);
+    assert_eq!(json["run"]["threads"], 2);
+    assert_eq!(json["run"]["instruction_set"], lowland_cpu::Isa::from_env().unwrap().name());
     assert!(json["run"]["model"]["parameters"].as_u64() > Some(1000));
 
     // The resolved config runs again.
@@ -135,7 +137,7 @@ fn every_method_learns_and_takes_no_memory_when_warm() {
         let outcome = run(&[method, "train.epochs=3"], &options(2, 1), &out, &mut ()).unwrap();
         let losses: Vec<f64> = outcome.epochs.iter().map(|e| e.train_loss).collect();
         assert!(losses[2] < 0.8 * losses[0], "{name}: {losses:?}");
-        assert_eq!(outcome.memory.fresh_allocations_after_first_epoch, 0, "{name}");
+        assert_eq!(outcome.memory.fresh_allocations_after_first_epoch, Some(0), "{name}");
         assert!(outcome.memory.fresh_allocations > 0);
         assert_eq!(run_json(&out)["memory"]["fresh_allocations_after_first_epoch"], 0);
     }
@@ -147,6 +149,8 @@ fn without_validation_images_nothing_is_selected_by_them() {
     let sets = ["data.validation_fraction=0", "train.epochs=1"];
     let outcome = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap();
     assert_eq!(outcome.results.unwrap().validation_selected_epoch, None);
+    assert_eq!(outcome.memory.fresh_allocations_after_first_epoch, None, "nothing was measured");
+    assert!(run_json(folder.path())["memory"]["fresh_allocations_after_first_epoch"].is_null());
     let lines = metrics(folder.path());
     assert!(lines[0]["val_acc"].is_null() && lines[0]["val_loss"].is_null());
     assert_picture(&folder.path().join("curves.png"));
@@ -157,8 +161,9 @@ fn a_loss_that_is_not_finite_stops_the_run_and_names_the_step() {
     let folder = tempfile::tempdir().unwrap();
     let sets = ["optimizer.learning_rate=1e30", "schedule=constant"];
     let error = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap_err();
-    let Error::NotFinite { loss, step, epoch, .. } = error else { panic!("{error}") };
+    let Error::NotFinite { loss, step, epoch, images, .. } = error else { panic!("{error}") };
     assert!(!loss.is_finite() && step >= 2 && epoch == 1, "{step}");
+    assert_eq!(images, "training");
     assert_eq!(error.exit_code(), 1);
     assert!(
         error.to_string().contains(&format!("at step {step} (epoch 1, batch {step})")),
@@ -169,6 +174,60 @@ fn a_loss_that_is_not_finite_stops_the_run_and_names_the_step() {
     assert_eq!(json["reason"], error.to_string());
     assert_eq!(json["epochs_done"], 0);
     assert!(metrics(folder.path()).is_empty());
+}
+
+#[test]
+fn a_last_step_that_breaks_the_network_is_not_scored() {
+    for (images, fraction) in [("test", "0"), ("validation", "0.25")] {
+        let folder = tempfile::tempdir().unwrap();
+        let fraction = format!("data.validation_fraction={fraction}");
+        let sets = [
+            "data.subset=64",
+            fraction.as_str(),
+            "train.batch_size=64",
+            "train.epochs=1",
+            "optimizer.learning_rate=1e30",
+            "schedule=constant",
+        ];
+        let error = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap_err();
+        let Error::NotFinite { loss, step: 1, images: found, .. } = error else {
+            panic!("{error}")
+        };
+        assert!(!loss.is_finite() && found == images, "{error}");
+        assert_eq!(error.exit_code(), 1);
+        let json = run_json(folder.path());
+        assert_eq!((&json["status"], &json["epochs_done"]), (&"failed".into(), &0.into()));
+        assert!(json["results"].is_null() && json["weights_epoch"].is_null());
+        assert!(metrics(folder.path()).is_empty());
+        assert!(!folder.path().join("weights.safetensors").exists());
+    }
+}
+
+#[test]
+fn a_failure_after_warm_epochs_keeps_what_was_measured() {
+    let folder = tempfile::tempdir().unwrap();
+    // The rate jumps to 1e30 after the second of three epochs.
+    let sets = [
+        "train.epochs=3",
+        "optimizer.learning_rate=1e-3",
+        "schedule={multi_step={milestones=[{epochs=2}], gamma=1e33}}",
+    ];
+    let error = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap_err();
+    assert!(matches!(error, Error::NotFinite { epoch: 3, .. }), "{error}");
+    let json = run_json(folder.path());
+    assert_eq!((&json["epochs_done"], &json["weights_epoch"]), (&2.into(), &2.into()));
+    assert_eq!(json["memory"]["fresh_allocations_after_first_epoch"], 0);
+}
+
+#[test]
+fn notes_are_recorded() {
+    let folder = tempfile::tempdir().unwrap();
+    let sets = ["optimizer={learning_rate=1e-3, miadam={}}", "data.subset=64", "train.epochs=1"];
+    run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap();
+    let notes = run_json(folder.path())["run"]["notes"].clone();
+    assert_eq!(notes.as_array().unwrap().len(), 2);
+    assert!(notes[0].as_str().unwrap().contains("epoch 20 is after the end (1 epoch)"), "{notes}");
+    assert!(notes[1].as_str().unwrap().contains("is 0.05 of Adam's"), "{notes}");
 }
 
 /// Wishes to stop after a number of batches.
@@ -209,6 +268,7 @@ fn mistakes_that_show_with_the_dataset_name_their_field() {
         ("data.subset=100000", "data.subset"),
         ("data.validation_fraction=0.0001", "data.validation_fraction"),
         ("data.crop_padding_pixels=1000000000", "data.crop_padding_pixels"),
+        ("model={name='resnet18', blocks=[1024, 1024], widths=[65536, 65536]}", "model"),
     ] {
         let error = run(&[set], &options(1, 0), folder.path(), &mut ()).unwrap_err();
         let Error::Config(mistake) = &error else { panic!("{error}") };
@@ -216,8 +276,50 @@ fn mistakes_that_show_with_the_dataset_name_their_field() {
         assert!(error.to_string().starts_with(&format!("--set {set}")), "{error}");
     }
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0, "nothing was written");
-    let sets = ["data.dataset=cifar10", "data.subset=10"];
-    let error = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap_err();
-    assert!(error.to_string().contains("data import cifar10 --from PATH --to "), "{error}");
-    assert_eq!(error.exit_code(), 2);
+}
+
+#[test]
+fn a_dataset_that_cannot_be_opened_is_named_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = folder.path().join("text");
+    fs::write(&text, "no dataset").unwrap();
+    let empty = folder.path().join("empty");
+    fs::create_dir(&empty).unwrap();
+    for (dataset, says) in [
+        ("cifar10", "data import cifar10 --from PATH --to "),
+        (text.to_str().unwrap(), "is not a packed Lowland dataset"),
+        (empty.to_str().unwrap(), "import a dataset into it first"),
+    ] {
+        let file = SMALL.replace("\"digits\"", &format!("'{dataset}'"));
+        let file = ConfigFile::parse("small.toml", &file, &[]).unwrap();
+        let plan = Plan::new(file, Path::new("no-such-folder")).unwrap();
+        let error = Run::new(plan, &options(1, 0)).unwrap_err();
+        let Error::Config(mistake) = &error else { panic!("{error}") };
+        assert_eq!(mistake.field(), "data.dataset");
+        let line = 1 + SMALL.lines().position(|line| line.starts_with("dataset")).unwrap();
+        assert!(error.to_string().starts_with(&format!("small.toml, line {line}, column ")));
+        assert!(error.to_string().contains(says), "{error}");
+        assert_eq!(error.exit_code(), 2);
+    }
+}
+
+#[test]
+fn a_batch_of_one_image_is_refused_where_its_batch_norm_would_be() {
+    let folder = tempfile::tempdir().unwrap();
+    let sets = |batch| {
+        let four_stages = "model={name='resnet18', widths=[4, 4, 4, 4], blocks=[1, 1, 1, 1]}";
+        [four_stages, "data.subset=17", "data.validation_fraction=0", "train.epochs=1", batch]
+    };
+    for batch in ["train.batch_size=16", "train.batch_size=4", "train.batch_size=1"] {
+        let error = run(&sets(batch), &options(1, 0), folder.path(), &mut ()).unwrap_err();
+        let Error::Config(mistake) = &error else { panic!("{error}") };
+        assert_eq!(mistake.field(), "train.batch_size");
+        assert!(error.to_string().contains("the last of 17 training images"), "{error}");
+    }
+    let out = folder.path().join("fine");
+    run(&sets("train.batch_size=15"), &options(1, 0), &out, &mut ()).unwrap();
+    // With 4x4 pixels left, one image is enough.
+    let tiny =
+        ["data.subset=17", "data.validation_fraction=0", "train.epochs=1", "train.batch_size=16"];
+    run(&tiny, &options(1, 0), &folder.path().join("tiny"), &mut ()).unwrap();
 }

@@ -87,6 +87,16 @@ fn in_words(expected: &str) -> String {
     }
 }
 
+/// How a value of an enum is written.
+fn example(kind: &str, known: &[&str]) -> String {
+    match kind {
+        "Boundary" => "{ fraction = 0.5 }".into(),
+        "Switch" => "{ epoch = 20 }".into(),
+        "Schedule" => "{ cosine = {} }".into(),
+        _ => format!("\"{}\"", known.first().copied().unwrap_or_default()),
+    }
+}
+
 /// The deserializer of one node.
 pub(crate) struct Reader<'a> {
     pub(crate) node: &'a Node,
@@ -132,7 +142,7 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
 
     fn deserialize_enum<V: Visitor<'de>>(
         self,
-        _: &'static str,
+        kind: &'static str,
         known: &'static [&'static str],
         visitor: V,
     ) -> Result<V::Value, ReadError> {
@@ -152,7 +162,8 @@ impl<'de> de::Deserializer<'de> for Reader<'de> {
             }
             _ => {
                 let names: Vec<String> = known.iter().map(|name| format!("`{name}`")).collect();
-                Err(de::Error::custom(format!("must be exactly one of {}", names.join(", "))))
+                let (names, example) = (names.join(", "), example(kind, known));
+                Err(de::Error::custom(format!("must be exactly one of {names}, as in `{example}`")))
             }
         };
         result.map_err(|error| error.or_at(&self.path, &self.node.place))

@@ -80,11 +80,13 @@ impl Node {
         }
     }
 
-    /// Puts a value at a dotted path, over whatever was there; tables on the way are made.
+    /// Puts a value at a dotted path, over whatever was there; tables on the way are made. The last key
+    /// counts as written where the value is.
     pub(crate) fn put(&mut self, path: &str, node: Node) {
         let place = node.place.clone();
         let mut at = self;
-        for key in path.split('.') {
+        let mut keys = path.split('.').peekable();
+        while let Some(key) = keys.next() {
             if !matches!(at.value, Value::Table(_)) {
                 *at = Node { value: Value::Table(Vec::new()), place: place.clone() };
             }
@@ -95,6 +97,9 @@ impl Node {
                 entries.push(Entry { key: key.to_string(), key_place: place.clone(), node });
                 entries.len() - 1
             });
+            if keys.peek().is_none() {
+                entries[position].key_place = place.clone();
+            }
             at = &mut entries[position].node;
         }
         *at = node;

@@ -7,6 +7,7 @@ use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
 
+pub use lowland_models::zoo::grouped;
 pub use table::{Align, Table, results_table};
 pub use watcher::Watcher;
 
@@ -56,20 +57,6 @@ impl Console {
     }
 }
 
-/// A whole number with a comma before every three digits: `269,722`.
-#[must_use]
-pub fn grouped(number: usize) -> String {
-    let digits = number.to_string();
-    let mut text = String::new();
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// A number of things: `1 epoch`, `2,000 epochs`.
 #[must_use]
 pub fn counted(number: usize, one: &str, many: &str) -> String {
@@ -105,10 +92,6 @@ mod tests {
 
     #[test]
     fn numbers_read_well() {
-        assert_eq!(
-            [0, 999, 1000, 269_722, 1_234_567].map(grouped),
-            ["0", "999", "1,000", "269,722", "1,234,567"]
-        );
         assert_eq!(
             counted(1, "epoch", "epochs") + ", " + &counted(0, "image", "images"),
             "1 epoch, 0 images"

@@ -99,6 +99,9 @@ impl Observer for Watcher {
         self.epochs = info.epochs;
         self.began = Instant::now();
         self.console.say(&begin_line(info));
+        for note in &info.notes {
+            self.console.say(&format!("note: {note}"));
+        }
         if self.console.is_live() {
             let bar =
                 ProgressBar::with_draw_target(Some(TICKS as u64), ProgressDrawTarget::stderr());

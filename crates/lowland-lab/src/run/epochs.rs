@@ -15,16 +15,16 @@ use crate::{Error, Result};
 const TRAINING_WORK: usize = 3;
 
 impl Run {
-    /// Trains all epochs into `epochs`. Returns how that ended, and how often memory had been asked
-    /// for by the end of the first epoch.
+    /// Trains all epochs into `epochs`. Returns how that ended; `warm` becomes how often memory had
+    /// been asked for by the end of the first epoch.
     pub(super) fn train(
         &mut self,
         epochs: &mut Vec<EpochMetrics>,
+        warm: &mut Option<u64>,
         record: &mut Record,
         observer: &mut dyn Observer,
         stop: &Stop,
-    ) -> Result<(Ended, Option<u64>)> {
-        let mut warm = None;
+    ) -> Result<Ended> {
         let planned = self.info.epochs;
         for epoch in 1..=planned {
             let began = Instant::now();
@@ -34,10 +34,10 @@ impl Run {
             let batches = self.info.steps_per_epoch;
             let interrupted = |batches_done| Ended::Interrupted { epoch, batches_done, batches };
             if training.batches < batches {
-                return Ok((interrupted(training.batches), warm));
+                return Ok(interrupted(training.batches));
             }
             let Some((validation, test)) = self.evaluate_epoch(epoch, observer, stop)? else {
-                return Ok((interrupted(batches), warm));
+                return Ok(interrupted(batches));
             };
             let Epoch { running, .. } = training;
             let metrics = EpochMetrics {
@@ -57,10 +57,10 @@ impl Run {
             record.epoch(epochs, &self.trainer.model().store)?;
             observer.epoch(&epochs[epochs.len() - 1]);
             if stop.wished() && epoch < planned {
-                return Ok((Ended::Interrupted { epoch, batches_done: batches, batches }, warm));
+                return Ok(interrupted(batches));
             }
         }
-        Ok((Ended::Finished, warm))
+        Ok(Ended::Finished)
     }
 
     /// Trains one epoch, or as much of it as there is time for; `lr` becomes that of its last step.
@@ -80,7 +80,7 @@ impl Run {
             *lr = clock.lr;
             let scored = self.trainer.step(&images(&batch), &clock)?;
             if !scored.loss.is_finite() {
-                return Err(self.not_finite(scored.loss, epoch, done.batches + 1, &clock));
+                return Err(self.not_finite(scored.loss, "training", epoch, done.batches));
             }
             done.running.add(scored.loss, scored.correct, batch.len());
             done.batches += 1;
@@ -110,22 +110,27 @@ impl Run {
         let mut before = TRAINING_WORK * self.info.data.train_images;
         let mut validation = None;
         if let Some(loader) = self.loaders.validation.clone() {
-            validation = self.evaluate(&loader, (epoch, before), observer, stop)?;
+            let at = Scoring { images: "validation", epoch, before };
+            validation = self.evaluate(&loader, &at, observer, stop)?;
             if validation.is_none() {
                 return Ok(None);
             }
             before += loader.view().len();
         }
         let loader = self.loaders.test.clone();
-        let test = self.evaluate(&loader, (epoch, before), observer, stop)?;
+        let at = Scoring { images: "test", epoch, before };
+        let test = self.evaluate(&loader, &at, observer, stop)?;
         Ok(test.map(|test| (validation, test)))
     }
 
-    /// The score on one loader's images. `at` is the epoch, and the work done in it before.
+    /// The score on one loader's images; none where a stop is wished.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`] where the epoch's last step broke the network.
     fn evaluate(
         &mut self,
         loader: &Loader,
-        at: (usize, usize),
+        at: &Scoring,
         observer: &mut dyn Observer,
         stop: &Stop,
     ) -> Result<Option<Running>> {
@@ -133,8 +138,12 @@ impl Run {
         for batch in loader.epoch(0) {
             let batch = batch?;
             let scored = self.trainer.evaluate(&images(&batch))?;
+            if !scored.loss.is_finite() {
+                let last = self.info.steps_per_epoch - 1;
+                return Err(self.not_finite(scored.loss, at.images, at.epoch, last));
+            }
             running.add(scored.loss, scored.correct, batch.len());
-            observer.evaluated(self.work_done(at.0, at.1 + running.images()));
+            observer.evaluated(self.work_done(at.epoch, at.before + running.images()));
             if stop.wished() {
                 return Ok(None);
             }
@@ -165,7 +174,9 @@ impl Run {
         (done / self.info.epochs as f64).min(1.0)
     }
 
-    fn not_finite(&self, loss: f64, epoch: usize, batch: usize, clock: &Clock) -> Error {
+    /// The error of a loss at the step that follows `batches` batches of an epoch.
+    fn not_finite(&self, loss: f64, images: &'static str, epoch: usize, batches: usize) -> Error {
+        let Clock { step, lr, .. } = self.clock(epoch, batches);
         let store = &self.trainer.model().store;
         let parameter = match store.first_non_finite(store.params()) {
             Ok(Some(entry)) => {
@@ -173,7 +184,7 @@ impl Run {
             }
             _ => "all parameters are finite".into(),
         };
-        Error::NotFinite { loss, step: clock.step, epoch, batch, lr: clock.lr, parameter }
+        Error::NotFinite { loss, images, step, epoch, batch: batches + 1, lr, parameter }
     }
 }
 
@@ -182,6 +193,14 @@ impl Run {
 struct Epoch {
     running: Running,
     batches: usize,
+}
+
+/// Which images are scored, and when.
+struct Scoring {
+    images: &'static str,
+    epoch: usize,
+    /// The work that was done in the epoch before.
+    before: usize,
 }
 
 fn images(batch: &Batch) -> Images<'_> {

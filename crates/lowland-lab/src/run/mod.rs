@@ -62,6 +62,8 @@ pub struct RunInfo {
     pub data: DataInfo,
     /// The optimizer: what each group of parameters is stepped with.
     pub optimizer: String,
+    /// What of the experiment may not be as it was meant; see [`Plan::notes`].
+    pub notes: Vec<String>,
     /// Epochs planned.
     pub epochs: usize,
     /// Steps of an epoch.
@@ -72,6 +74,8 @@ pub struct RunInfo {
     pub device: String,
     /// Threads that the device computes on.
     pub threads: usize,
+    /// The instruction set of the device's kernels.
+    pub instruction_set: &'static str,
     /// Threads that prepare batches.
     pub loader_workers: usize,
 }
@@ -168,7 +172,8 @@ pub struct Memory {
     /// How often the pool had to ask the system for memory.
     pub fresh_allocations: u64,
     /// The part of these after the first epoch: 0, as a warm step finds all it needs in the pool.
-    pub fresh_allocations_after_first_epoch: u64,
+    /// None where no second epoch was completed, as nothing was measured then.
+    pub fresh_allocations_after_first_epoch: Option<u64>,
     /// The most bytes of the process that were resident; none where the system does not tell.
     pub peak_resident_bytes: Option<u64>,
 }
@@ -223,17 +228,17 @@ impl Run {
     ) -> Result<Outcome> {
         let began = Instant::now();
         observer.started(&self.info);
-        let mut epochs = Vec::new();
-        let trained = self.train(&mut epochs, record, observer, stop);
+        let (mut epochs, mut warm) = (Vec::new(), None);
+        let trained = self.train(&mut epochs, &mut warm, record, observer, stop);
         observer.ended();
-        let (ended, warm, failure) = match trained {
-            Ok((ended, warm)) => (ended, warm, None),
-            Err(error) => (Ended::Failed { reason: error.to_string() }, None, Some(error)),
+        let (ended, failure) = match trained {
+            Ok(ended) => (ended, None),
+            Err(error) => (Ended::Failed { reason: error.to_string() }, Some(error)),
         };
         let seconds = began.elapsed().as_secs_f64();
         let outcome = Outcome {
             results: Results::of(&epochs),
-            memory: self.memory(warm),
+            memory: self.memory(warm.filter(|_| epochs.len() > 1)),
             ended,
             epochs,
             seconds,
@@ -251,8 +256,7 @@ impl Run {
             peak_tensor_bytes: stats.peak_bytes_in_use,
             held_tensor_bytes: stats.bytes_held,
             fresh_allocations: stats.fresh_allocations,
-            fresh_allocations_after_first_epoch: warm
-                .map_or(0, |warm| stats.fresh_allocations - warm),
+            fresh_allocations_after_first_epoch: warm.map(|warm| stats.fresh_allocations - warm),
             peak_resident_bytes: crate::machine::peak_resident_bytes(),
         }
     }

@@ -10,7 +10,7 @@ use lowland_data::{
 use super::{DataInfo, ModelInfo, Options, Run, RunInfo};
 use crate::plan::{Plan, in_model};
 use crate::trainer::Trainer;
-use crate::{Result, device};
+use crate::{Error, Result, device};
 
 /// The images of a run, in batches.
 #[derive(Debug)]
@@ -21,19 +21,21 @@ pub(super) struct Loaders {
 }
 
 pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
-    let device = device::open(&options.device, options.threads)?;
-    let dataset = plan.source().open()?;
+    let opened = device::open(&options.device, options.threads)?;
+    let dataset = plan.source().open().map_err(|error| in_dataset(&plan, error))?;
     let loaders = Loaders::new(&plan, &dataset, options.workers)?;
     let config = plan.config();
     let (shape, classes) = (dataset.shape(), dataset.classes().len());
-    let model = plan.model().build(shape, classes, &device, DType::F32, config.seed);
+    check_last_batch(&plan, shape, loaders.train.view().len())?;
+    let model = plan.model().build(shape, classes, &opened.device, DType::F32, config.seed);
     let model = model.map_err(|error| in_model(plan.file(), error))?;
     let model_info = ModelInfo {
         name: model.name.clone(),
         parameters: model.store.count(),
         multiply_adds: model.multiply_adds,
     };
-    let trainer = Trainer::new(model, plan.groups()?, config.train.label_smoothing)?;
+    let trainer = Trainer::new(model, plan.groups()?, config.train.label_smoothing)
+        .map_err(|error| in_model(plan.file(), error))?;
     let data = DataInfo {
         name: dataset.name().to_string(),
         title: dataset.title().to_string(),
@@ -50,11 +52,13 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
         model: model_info,
         data,
         optimizer: trainer.optimizer().explain(),
+        notes: plan.notes(),
         epochs: config.train.epochs,
         steps_per_epoch: loaders.train.batches(),
         batch_size: config.train.batch_size,
         device: options.device.clone(),
-        threads: options.threads,
+        threads: opened.threads,
+        instruction_set: opened.instruction_set,
         loader_workers: options.workers,
     };
     Ok(Run { plan, info, trainer, loaders })
@@ -102,7 +106,8 @@ fn split(plan: &Plan, dataset: &Dataset) -> Result<(View, Option<View>)> {
     let fraction = Amount::Fraction(data.validation_fraction);
     let (train, validation) = used.split_validation(fraction, seed).map_err(|_| {
         let allowed = format!("of {images} images, both parts must get at least one");
-        plan.file().impossible("data.validation_fraction", data.validation_fraction, &allowed)
+        let fraction = format_args!("{:?}", data.validation_fraction);
+        plan.file().impossible("data.validation_fraction", fraction, &allowed)
     })?;
     Ok((train, Some(validation)))
 }
@@ -120,11 +125,43 @@ fn augmentations(plan: &Plan) -> Vec<Augmentation> {
 }
 
 /// What the loader says of a setting, with the place of the field it came from.
-fn in_data(plan: &Plan, error: lowland_data::Error) -> crate::Error {
-    let lowland_data::Error::Invalid { field, value, advice } = error else { return error.into() };
-    let field = match field {
-        "batch_size" => "train.batch_size",
-        _ => "data.crop_padding_pixels",
-    };
-    plan.file().impossible(field, value, &advice)
+fn in_data(plan: &Plan, error: lowland_data::Error) -> Error {
+    match error {
+        lowland_data::Error::Invalid { field: "batch_size", value, advice } => {
+            plan.file().impossible("train.batch_size", value, &advice)
+        }
+        lowland_data::Error::Invalid { field: "crop padding", value, advice } => {
+            plan.file().impossible("data.crop_padding_pixels", value, &advice)
+        }
+        error => error.into(),
+    }
+}
+
+/// What is wrong with the dataset, with the place that names it.
+fn in_dataset(plan: &Plan, error: Error) -> Error {
+    match error {
+        Error::Data(_) | Error::Dataset(_) => {
+            plan.file().error("data.dataset", error.to_string(), "")
+        }
+        error => error,
+    }
+}
+
+/// Batch norm in training needs two values a channel: where the last feature maps are single pixels, a
+/// batch of a single image has one.
+fn check_last_batch(plan: &Plan, image: [usize; 3], images: usize) -> Result<()> {
+    let spec = plan.model().spec().map_err(|error| in_model(plan.file(), error))?;
+    let size = plan.config().train.batch_size;
+    // The last batch holds what is left, or is full.
+    let last = (images.saturating_sub(1)) % size + 1;
+    if last > 1 || spec.last_map(image) != [1, 1] {
+        return Ok(());
+    }
+    let [h, w, _] = image;
+    let allowed = format!(
+        "the last of {images} training images would be a batch of its own, whose batch norm has one value \
+         a channel, as this network makes {h}x{w} pixels 1x1; choose a size that leaves another number \
+         over, or fewer stages"
+    );
+    Err(plan.file().impossible("train.batch_size", size, &allowed))
 }

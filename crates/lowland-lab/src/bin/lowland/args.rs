@@ -139,16 +139,28 @@ pub struct DataInfo {
     pub json: bool,
 }
 
-/// Time training and inference steps on synthetic images.
+/// Time training and inference steps on synthetic images, or compare them with PyTorch.
+///
+/// `--against pytorch` does the same work here and there, step by step in turn, with the Python that
+/// the environment variable PYTHON names, and prints how many times as fast Lowland is: the median
+/// over pairs of steps, and the range from 5 % to 95 % of them.
 #[derive(Debug, Args)]
 #[command(after_help = examples(&[
     "bench",
+    "bench --against pytorch",
+    "bench --against pytorch --only resnet-20 --threads 1",
     "bench --model resnet18 --batch 32 --threads 1 --iterations 5 --json",
 ]))]
 pub struct Bench {
     /// The network.
     #[arg(long, default_value = "resnet20")]
     pub model: String,
+    /// Compare networks and optimizers with another framework.
+    #[arg(long, value_parser = ["pytorch"], conflicts_with_all = ["model", "warmup"])]
+    pub against: Option<String>,
+    /// Of the comparisons, those that have this in their name.
+    #[arg(long, value_name = "TEXT", default_value = "", requires = "against")]
+    pub only: String,
     /// Images a step.
     #[arg(long, default_value_t = 128)]
     pub batch: usize,

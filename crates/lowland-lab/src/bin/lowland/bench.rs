@@ -1,8 +1,9 @@
-//! `bench`: times training and inference steps.
+//! `bench`: times training and inference steps, alone or against PyTorch.
 
 use std::process::ExitCode;
 
 use lowland_lab::Result;
+use lowland_lab::against::{self, Comparison};
 use lowland_lab::bench::{self, Options, Timing};
 use lowland_lab::console::{Align, Console, Table, counted, grouped, mebibytes};
 
@@ -14,6 +15,9 @@ const CLASSES: usize = 10;
 
 pub fn bench(arguments: &Bench) -> Result<ExitCode> {
     let console = Console::new(arguments.json);
+    if arguments.against.is_some() {
+        return compare(arguments, &console);
+    }
     let report = bench::run(&Options {
         model: arguments.model.clone(),
         batch: arguments.batch,
@@ -66,7 +70,27 @@ pub fn bench(arguments: &Bench) -> Result<ExitCode> {
         report.iterations,
         mebibytes(memory.peak_tensor_bytes as u64),
         memory.peak_resident_bytes.map_or("an unknown amount".into(), mebibytes),
-        memory.fresh_allocations_after_first_epoch
+        memory.fresh_allocations_after_first_epoch.map_or("unknown".into(), |n| n.to_string())
     ));
+    Ok(ExitCode::SUCCESS)
+}
+
+fn compare(arguments: &Bench, console: &Console) -> Result<ExitCode> {
+    let options = against::Options {
+        python: std::env::var("PYTHON").unwrap_or_else(|_| "python3".into()),
+        batch: arguments.batch,
+        pairs: arguments.iterations,
+        threads: arguments.device.threads(),
+    };
+    against::run(&options, &arguments.only, &mut |comparison| {
+        console.emit(comparison);
+        let Comparison { case, threads, ratio, ratio_p5, ratio_p95, ours_ms, theirs_ms, peer } =
+            comparison;
+        let threads = counted(*threads, "thread", "threads");
+        console.say(&format!(
+            "{case:34}  {threads}  {ratio:.2}x  [{ratio_p5:.2}-{ratio_p95:.2}]  \
+             {ours_ms:.1} ms, {peer} {theirs_ms:.1} ms"
+        ));
+    })?;
     Ok(ExitCode::SUCCESS)
 }
