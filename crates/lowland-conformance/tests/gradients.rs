@@ -3,8 +3,8 @@
 
 use lowland_conformance::oracle::{self, OracleValue};
 use lowland_core::op::{
-    BatchNorm, Broadcast, Conv2d, CrossEntropy, MatMul, Permute, Pool2d, PoolKind, Reduce,
-    ReduceKind, Slice, Softmax, Unary, UnaryKind,
+    BatchNorm, Broadcast, Conv2d, CrossEntropy, Epilogue, MatMul, Permute, Pool2d, PoolKind,
+    Reduce, ReduceKind, Slice, Softmax, Unary, UnaryKind,
 };
 use lowland_core::{Op, Shape};
 
@@ -162,25 +162,47 @@ fn maxima_and_pooling() {
 
 #[test]
 fn batch_norm() {
-    for [rows, channels] in [[2, 1], [3, 4], [12, 3]] {
-        let norm = BatchNorm::training(rows, channels, 1e-2).unwrap();
-        let op = Op::BatchNorm(norm);
-        let own = inputs(&op);
-        let dy = numbers(rows * channels, 7);
-        let outputs = oracle::run(&op, &own, &[]);
-        let [mean, var]: [OracleValue; 2] = [outputs[1].clone().into(), outputs[2].clone().into()];
-        let grad_inputs =
-            [own[0].clone(), own[1].clone(), mean.clone(), var.clone(), dy.clone().into()];
-        let grad = Op::BatchNormGrad(norm);
-        for (which, got) in oracle::run(&grad, &grad_inputs, &[]).iter().enumerate() {
-            assert_near(&grad, got, &differences(&op, &own, which, &dy));
+    for epilogue in Epilogue::ALL {
+        for [rows, channels] in [[2, 1], [3, 4], [12, 3]] {
+            let norm = BatchNorm::training(rows, channels, 1e-2).unwrap().with_epilogue(epilogue);
+            let op = Op::BatchNorm(norm);
+            let mut own = inputs(&op);
+            // Away from the kinks of the ReLU.
+            own[2] = vec![0.2; channels].into();
+            let outputs = oracle::run(&op, &own, &[]);
+            let plain = Op::BatchNorm(norm.with_epilogue(Epilogue::None));
+            let mut z = oracle::run(&plain, &own[..3], &[]).swap_remove(0);
+            if let Some(residual) = own.get(3) {
+                z.iter_mut().zip(residual.floats()).for_each(|(z, r)| *z += r);
+            }
+            assert!(z.iter().all(|z| z.abs() > 1e-3), "{z:?}");
+            let statistics: [OracleValue; 2] =
+                [outputs[1].clone().into(), outputs[2].clone().into()];
+            batch_norm_grad(&op, &Op::BatchNormGrad(norm), &own, &statistics);
+            own.splice(3..3, statistics.clone());
+            let op = Op::BatchNormInference(norm);
+            batch_norm_grad(&op, &Op::BatchNormInferenceGrad(norm), &own, &statistics);
         }
-        let op = Op::BatchNormInference(norm);
-        let own = [own[0].clone(), own[1].clone(), own[2].clone(), mean, var];
-        let grad = Op::BatchNormInferenceGrad(norm);
-        for (which, got) in oracle::run(&grad, &grad_inputs, &[]).iter().enumerate() {
-            assert_near(&grad, got, &differences(&op, &own, which, &dy));
-        }
+    }
+}
+
+fn batch_norm_grad(op: &Op, grad: &Op, own: &[OracleValue], statistics: &[OracleValue; 2]) {
+    let y = &oracle::run(op, own, &[])[0];
+    let dy = numbers(y.len(), 7);
+    let operands = grad.operands().inputs.into_iter().map(|operand| match operand.name {
+        "x" => own[0].clone(),
+        "weight" => own[1].clone(),
+        "bias" => own[2].clone(),
+        "mean" => statistics[0].clone(),
+        "var" => statistics[1].clone(),
+        "y" => y.clone().into(),
+        _ => dy.clone().into(),
+    });
+    let operands: Vec<OracleValue> = operands.collect();
+    for (which, got) in oracle::run(grad, &operands, &[]).iter().enumerate() {
+        // The fourth gradient is that of the last input, the residual.
+        let which = if which == 3 { own.len() - 1 } else { which };
+        assert_near(grad, got, &differences(op, own, which, &dy));
     }
 }
 

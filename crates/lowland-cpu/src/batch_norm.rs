@@ -1,106 +1,127 @@
-//! Batch normalisation, by the batch's statistics and by given ones.
+//! Batch normalisation, by the batch's statistics and by given ones, with what follows in the same
+//! pass, and its gradients.
 
 use lowland_core::Result;
-use lowland_core::op::BatchNorm;
+use lowland_core::op::{BatchNorm, Epilogue};
 
 use crate::CHUNK;
 use crate::columns::{Rows, Sum, fold_columns};
 use crate::context::Context;
-use crate::conv2d::Isa;
 use crate::pool::Scratch;
 use crate::scalar::Scalar;
 use crate::simd::{self, Kernel};
-
-/// Elements that statistics are taken of at a time; as they are read twice, they should stay in the
-/// first-level cache.
-const BLOCK: usize = 4 * 1024;
-
-/// Rows that statistics are taken of at a time, at least, so that there are few partial results.
-const MIN_BLOCK_ROWS: usize = 64;
-
-/// Channels of a block that statistics are taken of at a time: some tiles of [`fold_columns`].
-const GROUP: usize = 64;
+use crate::statistics::{self, block_rows};
 
 /// Elements, about, in a row of repeated per-channel factors.
 const REPEATED: usize = 256;
 
+/// `x`, `weight`, `bias` and, with [`Epilogue::AddRelu`], `residual`; `y`, `mean`, `var`.
+///
 /// # Errors
 /// [`Error::OutOfMemory`](lowland_core::Error::OutOfMemory) for partial results.
 pub(crate) fn training<T: Scalar>(
     op: &BatchNorm,
     context: Context<'_>,
-    x: &[T],
-    [weight, bias]: [&[T]; 2],
-    y: &mut [T],
-    [mean, var]: [&mut [T]; 2],
+    inputs: &[&[T]],
+    [y, mean, var]: [&mut [T]; 3],
 ) -> Result<()> {
-    let statistics = statistics(op, context, x)?;
-    let affine = |channel: usize| {
-        let [mean, var] = [statistics[channel], statistics[op.channels + channel]];
-        affine(op, mean, var, weight[channel], bias[channel])
+    let &[x, weight, bias, ref residual @ ..] = inputs else {
+        unreachable!("three inputs or four")
     };
-    normalise(op, context, x, affine, y)?;
-    for (channel, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
-        *mean = T::of(statistics[channel]);
-        *var = T::of(statistics[op.channels + channel]);
+    let exact = statistics::of(context, op.channels, x)?;
+    let exact = |c: usize| [exact[c], exact[op.channels + c]];
+    for (c, (mean, var)) in mean.iter_mut().zip(&mut *var).enumerate() {
+        [*mean, *var] = exact(c).map(T::of);
     }
-    Ok(())
+    let affine = |c: usize| {
+        // The gradient finds the mask of a ReLU from the rounded statistics: then they are used here
+        // too, so that both sides agree on every element.
+        let rounded = || [mean[c], var[c]].map(T::f64);
+        let [mean, var] = if op.epilogue == Epilogue::None { exact(c) } else { rounded() };
+        affine(op, mean, var, weight[c], bias[c])
+    };
+    normalise(op, context, x, affine, residual, y)
 }
 
+/// `x`, `weight`, `bias`, `mean`, `var` and, with [`Epilogue::AddRelu`], `residual`; `y`.
+///
 /// # Errors
 /// As [`training`].
 pub(crate) fn inference<T: Scalar>(
     op: &BatchNorm,
     context: Context<'_>,
-    x: &[T],
-    [weight, bias, mean, var]: [&[T]; 4],
+    inputs: &[&[T]],
     y: &mut [T],
 ) -> Result<()> {
-    let affine = |c: usize| affine(op, mean[c].f64(), var[c].f64(), weight[c], bias[c]);
-    normalise(op, context, x, affine, y)
-}
-
-/// # Errors
-/// As [`training`].
-pub(crate) fn training_grad<T: Scalar>(
-    op: &BatchNorm,
-    context: Context<'_>,
-    [x, dy]: [&[T]; 2],
-    [weight, mean, var]: [&[T]; 3],
-    dx: &mut [T],
-    [dweight, dbias]: [&mut [T]; 2],
-) -> Result<()> {
-    let sums = grad_sums(op, context, [x, dy], mean)?;
-    let rows = op.rows as f64;
-    // dx = w / s (dy - mean(dy) - (x - mean) / s^2 mean(dy (x - mean)))
-    let factors = |c: usize| {
-        let inverse = inverse_deviation(op, var[c].f64());
-        let scale = weight[c].f64() * inverse;
-        let [of_bias, of_weight] = [sums[c], sums[op.channels + c]].map(|sum| sum / rows);
-        [mean[c].f64(), scale, -scale * inverse * inverse * of_weight, -scale * of_bias].map(T::of)
+    let &[x, weight, bias, mean, var, ref residual @ ..] = inputs else {
+        unreachable!("five inputs or six")
     };
-    channel_wise(op, context, [x, dy], factors, dx, |[mean, scale, slope, shift], [x, dy]| {
-        scale * dy + slope * (x - mean) + shift
-    })?;
-    weight_and_bias(op, &sums, var, dweight, dbias);
-    Ok(())
+    let affine = |c: usize| affine(op, mean[c].f64(), var[c].f64(), weight[c], bias[c]);
+    normalise(op, context, x, affine, residual, y)
 }
 
+/// What the gradients take.
+pub(crate) struct GradInputs<'a, T> {
+    x: &'a [T],
+    weight: &'a [T],
+    mean: &'a [T],
+    var: &'a [T],
+    dy: &'a [T],
+    /// With [`Epilogue::Relu`].
+    bias: Option<&'a [T]>,
+    /// With [`Epilogue::AddRelu`].
+    y: Option<&'a [T]>,
+}
+
+impl<'a, T> GradInputs<'a, T> {
+    /// From the operands of the op, in order.
+    pub(crate) fn new(op: &BatchNorm, inputs: &[&'a [T]]) -> Self {
+        match (op.epilogue, inputs) {
+            (Epilogue::None, &[x, weight, mean, var, dy]) => {
+                GradInputs { x, weight, mean, var, dy, bias: None, y: None }
+            }
+            (Epilogue::Relu, &[x, weight, bias, mean, var, dy]) => {
+                GradInputs { x, weight, mean, var, dy, bias: Some(bias), y: None }
+            }
+            (Epilogue::AddRelu, &[x, weight, mean, var, y, dy]) => {
+                GradInputs { x, weight, mean, var, dy, bias: None, y: Some(y) }
+            }
+            (epilogue, inputs) => unreachable!("{} inputs with {epilogue:?}", inputs.len()),
+        }
+    }
+}
+
+/// Whether the statistics change with `x`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum By {
+    /// Those of the batch.
+    Batch,
+    /// Given ones.
+    Given,
+}
+
+/// `dx`, `dweight`, `dbias` and, with [`Epilogue::AddRelu`], `dresidual`.
+///
 /// # Errors
 /// As [`training`].
-pub(crate) fn inference_grad<T: Scalar>(
+pub(crate) fn grad<T: Scalar>(
     op: &BatchNorm,
+    by: By,
     context: Context<'_>,
-    [x, dy]: [&[T]; 2],
-    [weight, mean, var]: [&[T]; 3],
-    dx: &mut [T],
-    [dweight, dbias]: [&mut [T]; 2],
+    inputs: &GradInputs<'_, T>,
+    outputs: Vec<&mut [T]>,
 ) -> Result<()> {
-    let sums = grad_sums(op, context, [x, dy], mean)?;
-    let scale = |c: usize| [T::of(weight[c].f64() * inverse_deviation(op, var[c].f64()))];
-    channel_wise(op, context, [dy], scale, dx, |[scale], [dy]| scale * dy)?;
-    weight_and_bias(op, &sums, var, dweight, dbias);
-    Ok(())
+    let mut outputs = outputs.into_iter();
+    let mut output = || outputs.next().expect("as many outputs as the op has");
+    let (dx, dweight, dbias) = (output(), output(), output());
+    let mut passed = inputs.y.map(|_| output());
+    let sums = grad_sums(op, context, inputs, passed.as_deref_mut())?;
+    weight_and_bias(op, &sums, inputs.var, dweight, dbias);
+    match (inputs.bias, passed) {
+        (Some(bias), _) => masked_grad_x(op, by, context, inputs, bias, &sums, dx),
+        (None, Some(passed)) => grad_x(op, by, context, inputs, passed, &sums, dx),
+        (None, None) => grad_x(op, by, context, inputs, inputs.dy, &sums, dx),
+    }
 }
 
 fn inverse_deviation(op: &BatchNorm, var: f64) -> f64 {
@@ -115,16 +136,116 @@ fn affine<T: Scalar>(op: &BatchNorm, mean: f64, var: f64, weight: T, bias: T) ->
     [rounded, T::of(scale), T::of(bias.f64() - (mean - rounded.f64()) * scale)]
 }
 
+/// What a ReLU lets through of `dy`, where its argument or its result was `z`; a NaN passes.
+#[inline(always)]
+fn mask<T: Scalar>(z: T, dy: T) -> T {
+    if z <= T::zero() { T::zero() } else { dy }
+}
+
 fn normalise<T: Scalar>(
     op: &BatchNorm,
     context: Context<'_>,
     x: &[T],
     affine: impl Fn(usize) -> [T; 3],
+    residual: &[&[T]],
     y: &mut [T],
 ) -> Result<()> {
-    channel_wise(op, context, [x], affine, y, |[mean, scale, shift], [x]| {
-        (x - mean) * scale + shift
-    })
+    match (op.epilogue, residual) {
+        (Epilogue::AddRelu, &[residual]) => {
+            channel_wise(op, context, [x, residual], affine, y, |[mean, scale, shift], [x, r]| {
+                let z = (x - mean) * scale + shift + r;
+                mask(z, z)
+            })
+        }
+        (Epilogue::Relu, []) => {
+            channel_wise(op, context, [x], affine, y, |[m, scale, shift], [x]| {
+                let z = (x - m) * scale + shift;
+                mask(z, z)
+            })
+        }
+        (Epilogue::None, []) => {
+            channel_wise(op, context, [x], affine, y, |[m, scale, shift], [x]| {
+                (x - m) * scale + shift
+            })
+        }
+        (epilogue, residual) => unreachable!("{} residuals with {epilogue:?}", residual.len()),
+    }
+}
+
+/// `dx = scale dy + slope (x - mean) + shift`, as `[scale, slope, shift]` of a channel: by the batch,
+/// `dx = w / s (dy - mean(dy) - (x - mean) / s^2 mean(dy (x - mean)))`.
+fn grad_factors<T: Scalar>(
+    op: &BatchNorm,
+    by: By,
+    inputs: &GradInputs<'_, T>,
+    sums: &[f64],
+    c: usize,
+) -> [T; 3] {
+    let inverse = inverse_deviation(op, inputs.var[c].f64());
+    let scale = inputs.weight[c].f64() * inverse;
+    if by == By::Given {
+        return [T::of(scale), T::zero(), T::zero()];
+    }
+    let [of_bias, of_weight] = [sums[c], sums[op.channels + c]].map(|sum| sum / op.rows as f64);
+    [scale, -scale * inverse * inverse * of_weight, -scale * of_bias].map(T::of)
+}
+
+fn grad_x<T: Scalar>(
+    op: &BatchNorm,
+    by: By,
+    context: Context<'_>,
+    inputs: &GradInputs<'_, T>,
+    dy: &[T],
+    sums: &[f64],
+    dx: &mut [T],
+) -> Result<()> {
+    let factors = |c| grad_factors(op, by, inputs, sums, c);
+    if by == By::Given {
+        let scale = |c| [factors(c)[0]];
+        return channel_wise(op, context, [dy], scale, dx, |[scale], [dy]| scale * dy);
+    }
+    let factors = |c: usize| {
+        let [scale, slope, shift] = factors(c);
+        [inputs.mean[c], scale, slope, shift]
+    };
+    channel_wise(
+        op,
+        context,
+        [inputs.x, dy],
+        factors,
+        dx,
+        |[mean, scale, slope, shift], [x, dy]| scale * dy + slope * (x - mean) + shift,
+    )
+}
+
+/// The same, behind a ReLU whose argument is computed again.
+fn masked_grad_x<T: Scalar>(
+    op: &BatchNorm,
+    by: By,
+    context: Context<'_>,
+    inputs: &GradInputs<'_, T>,
+    bias: &[T],
+    sums: &[f64],
+    dx: &mut [T],
+) -> Result<()> {
+    let &GradInputs { x, weight, mean, var, dy, .. } = inputs;
+    let factors = |c: usize| {
+        let [mean, gain, offset] = affine(op, mean[c].f64(), var[c].f64(), weight[c], bias[c]);
+        let [scale, slope, shift] = grad_factors(op, by, inputs, sums, c);
+        [mean, gain, offset, scale, slope, shift]
+    };
+    let xs = [x, dy];
+    channel_wise(
+        op,
+        context,
+        xs,
+        factors,
+        dx,
+        |[mean, gain, offset, scale, slope, shift], [x, dy]| {
+            let off = x - mean;
+            scale * mask(off * gain + offset, dy) + slope * off + shift
+        },
+    )
 }
 
 /// `y = f(factors of the channel, elements of xs)`, element by element.
@@ -184,98 +305,88 @@ where
     }
 }
 
-/// The blocks of rows that partial results are taken of: the number of rows in each.
-fn block_rows(op: &BatchNorm) -> usize {
-    (BLOCK / op.channels.max(1)).max(MIN_BLOCK_ROWS)
-}
-
-/// The means of all channels, then their biased variances.
-fn statistics<'p, T: Scalar>(
-    op: &BatchNorm,
-    context: Context<'p>,
-    x: &[T],
-) -> Result<Scratch<'p, f64>> {
-    let &BatchNorm { rows, channels, .. } = op;
-    let mut total = context.pool.scratch::<f64>(2 * channels)?;
-    if channels == 0 {
-        return Ok(total);
-    }
-    let block = block_rows(op);
-    // Of each block: the sum of each channel, then the squared deviations from the block's mean.
-    let mut partial = context.pool.scratch::<f64>(rows.div_ceil(block) * 2 * channels)?;
-    let blocks = partial.chunks_mut(2 * channels).zip(x.chunks(block * channels));
-    context
-        .threads
-        .for_each(blocks, |(partial, x)| block_statistics(context.isa, channels, x, partial));
-    let blocks = || partial.chunks(2 * channels).zip(x.chunks(block * channels));
-    let (mean, var) = total.split_at_mut(channels);
-    mean.fill(0.0);
-    for (partial, _) in blocks() {
-        mean.iter_mut().zip(partial).for_each(|(mean, sum)| *mean += sum);
-    }
-    mean.iter_mut().for_each(|mean| *mean /= rows as f64);
-    var.fill(0.0);
-    for (partial, x) in blocks() {
-        let count = (x.len() / channels) as f64;
-        let (sums, squares) = partial.split_at(channels);
-        for ((var, mean), (sum, square)) in var.iter_mut().zip(&*mean).zip(sums.iter().zip(squares))
-        {
-            let off = sum / count - mean;
-            *var += square + count * off * off;
-        }
-    }
-    var.iter_mut().for_each(|var| *var /= rows as f64);
-    Ok(total)
-}
-
-/// The sum of each channel, then its squared deviations from its mean.
-fn block_statistics<T: Scalar>(isa: Isa, channels: usize, x: &[T], out: &mut [f64]) {
-    let rows = x.len() / channels;
-    let count = rows as f64;
-    let (sums, squares) = out.split_at_mut(channels);
-    let groups = sums.chunks_mut(GROUP).zip(squares.chunks_mut(GROUP)).enumerate();
-    for (group, (sums, squares)) in groups {
-        let block = Rows { rows, columns: sums.len(), stride: channels };
-        let x = &x[group * GROUP..];
-        let mut means = [T::zero(); GROUP];
-        fold_columns(isa, Sum, block, [x], &[], |_, x| x, |c, [sum]| means[c] = T::of(sum / count));
-        // The mean is rounded; what is left of the deviations' sum corrects it.
-        let term = |mean, [x]: [T; 1]| [x - mean, (x - mean) * (x - mean)];
-        fold_columns(isa, Sum, block, [x], &means, term, |c, [off, square]| {
-            sums[c] = means[c].f64() * count + off;
-            squares[c] = (square - off * off / count).max(0.0);
-        });
-    }
-}
-
-/// The sums of `dy` of all channels, then those of `dy (x - mean)`.
+/// The sums of `dy` of all channels, then those of `dy (x - mean)`, where `dy` is what reached the
+/// normalisation: with [`Epilogue::AddRelu`], what the ReLU let through, which is written to
+/// `passed` on the way.
+///
+/// # Errors
+/// As [`training`].
 fn grad_sums<'p, T: Scalar>(
     op: &BatchNorm,
     context: Context<'p>,
-    [x, dy]: [&[T]; 2],
-    mean: &[T],
+    inputs: &GradInputs<'_, T>,
+    passed: Option<&mut [T]>,
 ) -> Result<Scratch<'p, f64>> {
-    let &BatchNorm { rows, channels, .. } = op;
-    let mut total = context.pool.scratch::<f64>(2 * channels)?;
+    let &GradInputs { x, weight, mean, var, dy, .. } = inputs;
+    let (isa, channels) = (context.isa, op.channels);
+    let chunk = (block_rows(channels) * channels).max(1);
+    let blocks = x.chunks(chunk).zip(dy.chunks(chunk));
+    let rows = |x: &[T]| Rows { rows: x.len() / channels, columns: channels, stride: channels };
+    let unmasked = |x: &[T], dy: &[T], partial: &mut [f64]| {
+        let term = |[mean]: [T; 1], [x, dy]: [T; 2]| [dy, dy * (x - mean)];
+        fold_columns(isa, Sum, rows(x), [x, dy], [mean], term, |c, sums| put(partial, c, sums));
+    };
+    match (inputs.bias, inputs.y.zip(passed)) {
+        (Some(bias), _) => {
+            let mut factors = context.pool.scratch::<T>(2 * channels)?;
+            let (gains, offsets) = factors.split_at_mut(channels);
+            for (c, (gain, offset)) in gains.iter_mut().zip(&mut *offsets).enumerate() {
+                [_, *gain, *offset] = affine(op, mean[c].f64(), var[c].f64(), weight[c], bias[c]);
+            }
+            let parameters = [mean, gains, offsets];
+            sum_blocks(op, context, blocks, |(x, dy), partial| {
+                let term = |[mean, gain, offset]: [T; 3], [x, dy]: [T; 2]| {
+                    let dy = mask((x - mean) * gain + offset, dy);
+                    [dy, dy * (x - mean)]
+                };
+                fold_columns(isa, Sum, rows(x), [x, dy], parameters, term, |c, sums| {
+                    put(partial, c, sums);
+                });
+            })
+        }
+        (None, Some((y, passed))) => {
+            let blocks = blocks.zip(y.chunks(chunk)).zip(passed.chunks_mut(chunk));
+            sum_blocks(op, context, blocks, |(((x, dy), y), passed), partial| {
+                let (width, f) = (passed.len(), |[]: [T; 0], [y, dy]: [T; 2]| mask(y, dy));
+                simd::run(isa, ChannelWise { width, table: [], xs: [y, dy], y: &mut *passed, f });
+                unmasked(x, passed, partial);
+            })
+        }
+        (None, None) => {
+            sum_blocks(op, context, blocks, |(x, dy), partial| unmasked(x, dy, partial))
+        }
+    }
+}
+
+/// Sums what `sum` adds up of each block of rows: so many numbers, twice as many as channels.
+fn sum_blocks<'p, B>(
+    op: &BatchNorm,
+    context: Context<'p>,
+    blocks: impl Iterator<Item = B> + Send,
+    sum: impl Fn(B, &mut [f64]) + Sync,
+) -> Result<Scratch<'p, f64>>
+where
+    B: Send,
+{
+    let mut total = context.pool.scratch::<f64>(2 * op.channels)?;
     total.fill(0.0);
-    if channels == 0 {
+    if op.channels == 0 {
         return Ok(total);
     }
-    let block = block_rows(op);
-    let mut partial = context.pool.scratch::<f64>(rows.div_ceil(block) * 2 * channels)?;
-    let chunk = block * channels;
-    let blocks = partial.chunks_mut(2 * channels).zip(x.chunks(chunk).zip(dy.chunks(chunk)));
-    context.threads.for_each(blocks, |(partial, (x, dy))| {
-        let block = Rows { rows: x.len() / channels, columns: channels, stride: channels };
-        let term = |mean, [x, dy]: [T; 2]| [dy, dy * (x - mean)];
-        fold_columns(context.isa, Sum, block, [x, dy], mean, term, |c, [of_bias, of_weight]| {
-            (partial[c], partial[channels + c]) = (of_bias, of_weight);
-        });
-    });
-    for partial in partial.chunks(2 * channels) {
+    let count = op.rows.div_ceil(block_rows(op.channels));
+    let mut partial = context.pool.scratch::<f64>(count * 2 * op.channels)?;
+    let pieces = partial.chunks_mut(2 * op.channels).zip(blocks);
+    context.threads.for_each(pieces, |(partial, block)| sum(block, partial));
+    for partial in partial.chunks(2 * op.channels) {
         total.iter_mut().zip(partial).for_each(|(total, sum)| *total += sum);
     }
     Ok(total)
+}
+
+/// Writes the two sums of a channel behind those of all channels.
+fn put(partial: &mut [f64], c: usize, [of_bias, of_weight]: [f64; 2]) {
+    let channels = partial.len() / 2;
+    (partial[c], partial[channels + c]) = (of_bias, of_weight);
 }
 
 fn weight_and_bias<T: Scalar>(
@@ -296,6 +407,7 @@ mod tests {
     use lowland_core::Op;
 
     use super::*;
+    use crate::statistics::BLOCK;
     use crate::testing::assert_gives;
 
     const EPS: f64 = 1e-5;

@@ -63,59 +63,64 @@ pub(crate) struct Rows {
 }
 
 /// Folds each column of `OUT` matrices that are computed from `IN` given ones, element by element:
-/// `term` takes the column's entry in `parameters` (zero, where there are none) and the elements.
+/// `term` takes the column's entries in `parameters` (zeros, where there are none) and the elements.
 /// `emit` gets each column once, in ascending order, with the results.
 ///
 /// The order in which elements are combined depends on `block` alone, not on how much of the slices
 /// lies behind it.
-pub(crate) fn fold_columns<F: Fold, T: Scalar, const IN: usize, const OUT: usize>(
+pub(crate) fn fold_columns<F, T, const P: usize, const IN: usize, const OUT: usize>(
     isa: Isa,
     _fold: F,
     block: Rows,
     xs: [&[T]; IN],
-    parameters: &[T],
-    term: impl Fn(T, [T; IN]) -> [T; OUT] + Copy,
+    parameters: [&[T]; P],
+    term: impl Fn([T; P], [T; IN]) -> [T; OUT] + Copy,
     emit: impl FnMut(usize, [f64; OUT]),
-) {
-    simd::run(
-        isa,
-        FoldColumns::<F, _, IN, OUT, _, _> { fold: PhantomData, block, xs, parameters, term, emit },
-    );
+) where
+    F: Fold,
+    T: Scalar,
+{
+    let fold = PhantomData::<F>;
+    simd::run(isa, FoldColumns { fold, block, xs, parameters, term, emit });
 }
 
-struct FoldColumns<'a, F, T, const IN: usize, const OUT: usize, Term, Emit> {
+struct FoldColumns<'a, F, T, const P: usize, const IN: usize, Term, Emit> {
     fold: PhantomData<F>,
     block: Rows,
     xs: [&'a [T]; IN],
-    parameters: &'a [T],
+    parameters: [&'a [T]; P],
     term: Term,
     emit: Emit,
 }
 
-impl<F, T, const IN: usize, const OUT: usize, Term, Emit> Kernel
-    for FoldColumns<'_, F, T, IN, OUT, Term, Emit>
+impl<F, T, const P: usize, const IN: usize, const OUT: usize, Term, Emit> Kernel
+    for FoldColumns<'_, F, T, P, IN, Term, Emit>
 where
     F: Fold,
     T: Scalar,
-    Term: Fn(T, [T; IN]) -> [T; OUT] + Copy,
+    Term: Fn([T; P], [T; IN]) -> [T; OUT] + Copy,
     Emit: FnMut(usize, [f64; OUT]),
 {
     #[inline(always)]
     fn run(self) {
         let FoldColumns { fold: _, block, xs, parameters, term, mut emit } = self;
         let Rows { rows, columns, stride } = block;
-        let parameter = |column: usize| parameters.get(column).copied().unwrap_or_default();
+        let of_lanes = |column: &dyn Fn(usize) -> usize| {
+            parameters.map(|of_column| -> [T; LANES] {
+                std::array::from_fn(|lane| of_column.get(column(lane)).copied().unwrap_or_default())
+            })
+        };
         if 2 * columns <= LANES && stride == columns && columns > 0 {
             // Several rows are seen as one, to fill the lanes.
             let together = LANES / columns;
             let lanes = together * columns;
-            let of_lane = std::array::from_fn(|lane| parameter(lane % columns));
+            let of_lane = of_lanes(&|lane| lane % columns);
             let full = Rows { rows: rows / together, columns: lanes, stride: lanes };
             let mut totals = [[F::START; LANES]; OUT];
-            fold_tile::<F, T, IN, OUT>(full, xs, &of_lane, term, &mut totals);
+            fold_tile::<F, T, P, IN, OUT>(full, xs, &of_lane, term, &mut totals);
             let rest = Rows { rows: 1, columns: rows % together * columns, stride: 0 };
             let xs = xs.map(|x| &x[full.rows * lanes..]);
-            fold_tile::<F, T, IN, OUT>(rest, xs, &of_lane, term, &mut totals);
+            fold_tile::<F, T, P, IN, OUT>(rest, xs, &of_lane, term, &mut totals);
             for column in 0..columns {
                 let of_column = |totals: &[f64; LANES]| {
                     let lanes = totals[column..lanes].iter().step_by(columns);
@@ -127,10 +132,10 @@ where
         }
         for first in (0..columns).step_by(LANES) {
             let tile = Rows { rows, columns: LANES.min(columns - first), stride };
-            let of_lane = std::array::from_fn(|lane| parameter(first + lane));
+            let of_lane = of_lanes(&|lane| first + lane);
             let mut totals = [[F::START; LANES]; OUT];
             let xs = xs.map(|x| x.get(first..).unwrap_or_default());
-            fold_tile::<F, T, IN, OUT>(tile, xs, &of_lane, term, &mut totals);
+            fold_tile::<F, T, P, IN, OUT>(tile, xs, &of_lane, term, &mut totals);
             for lane in 0..tile.columns {
                 emit(first + lane, totals.each_ref().map(|totals| totals[lane]));
             }
@@ -140,11 +145,11 @@ where
 
 /// Folds up to [`LANES`] columns into `totals`.
 #[inline(always)]
-fn fold_tile<F: Fold, T: Scalar, const IN: usize, const OUT: usize>(
+fn fold_tile<F: Fold, T: Scalar, const P: usize, const IN: usize, const OUT: usize>(
     tile: Rows,
     xs: [&[T]; IN],
-    parameters: &[T; LANES],
-    term: impl Fn(T, [T; IN]) -> [T; OUT] + Copy,
+    parameters: &[[T; LANES]; P],
+    term: impl Fn([T; P], [T; IN]) -> [T; OUT] + Copy,
     totals: &mut [[f64; LANES]; OUT],
 ) {
     // With the number of lanes known, the loop runs in registers. So all lanes are used as long as
@@ -172,28 +177,29 @@ fn fold_tile<F: Fold, T: Scalar, const IN: usize, const OUT: usize>(
 }
 
 /// Some rows of a tile.
-struct Lanes<'a, T, const IN: usize> {
+struct Lanes<'a, T, const P: usize, const IN: usize> {
     range: Range<usize>,
     stride: usize,
     xs: [&'a [T]; IN],
-    parameters: &'a [T; LANES],
+    parameters: &'a [[T; LANES]; P],
 }
 
-impl<T: Scalar, const IN: usize> Lanes<'_, T, IN> {
+impl<T: Scalar, const P: usize, const IN: usize> Lanes<'_, T, P, IN> {
     /// Folds the rows of so many lanes on top of what was folded before. By value, so that it stays
     /// in registers.
     #[inline(always)]
     fn fold<F: Fold, const OUT: usize>(
         self,
         lanes: usize,
-        term: impl Fn(T, [T; IN]) -> [T; OUT],
+        term: impl Fn([T; P], [T; IN]) -> [T; OUT],
         mut folded: [[T; LANES]; OUT],
     ) -> [[T; LANES]; OUT] {
         for row in self.range {
             let at = row * self.stride;
             let row = self.xs.map(|x| &x[at..at + lanes]);
             for lane in 0..lanes {
-                let terms = term(self.parameters[lane], row.map(|x| x[lane]));
+                let parameters = self.parameters.each_ref().map(|of_lane| of_lane[lane]);
+                let terms = term(parameters, row.map(|x| x[lane]));
                 for (folded, term) in folded.iter_mut().zip(terms) {
                     folded[lane] = F::fold(folded[lane], term);
                 }
@@ -216,8 +222,8 @@ mod tests {
             fold,
             block,
             [x],
-            &parameters,
-            |p, [x]| [x, p * x],
+            [&parameters],
+            |[p], [x]| [x, p * x],
             |c, folded| {
                 assert_eq!(c, all.len());
                 all.push(folded);

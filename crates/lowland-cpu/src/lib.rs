@@ -28,6 +28,7 @@ mod scaled_sum;
 mod slice;
 mod small_matmul;
 mod softmax;
+mod statistics;
 mod step;
 mod unary;
 

@@ -121,7 +121,7 @@ fn reduce_middle<F: Fold, T: Scalar>(
             let block = Rows { rows: piece_rows.min(rows - first), columns, stride: columns };
             let x = &x[(matrix * rows + first) * columns..];
             let emit = |c, [total]: [f64; 1]| partial[c] = total;
-            fold_columns(context.isa, fold, block, [x], &[], |_, x| x, emit);
+            fold_columns(context.isa, fold, block, [x], [], |[], x| x, emit);
         });
         for (partial, y) in partial.chunks(pieces * columns).zip(y.chunks_mut(columns)) {
             for (column, y) in y.iter_mut().enumerate() {
@@ -152,7 +152,7 @@ fn by_columns<F: Fold, T: Scalar>(
         let x = &x[matrix * rows * columns..];
         let x = x.get(first..).unwrap_or_default();
         let emit = |c, [total]: [f64; 1]| y[c] = T::of(total / divisor);
-        fold_columns(isa, fold, block, [x], &[], |_, x| x, emit);
+        fold_columns(isa, fold, block, [x], [], |[], x| x, emit);
     });
 }
 
@@ -177,7 +177,7 @@ fn by_outer<F: Fold, T: Scalar>(
             }
             let block = Rows { rows, columns, stride: columns };
             let emit = |c, [total]: [f64; 1]| y[c] = T::of(total / divisor);
-            fold_columns(isa, fold, block, [x], &[], |_, x| x, emit);
+            fold_columns(isa, fold, block, [x], [], |[], x| x, emit);
         }
     });
 }

@@ -3,6 +3,7 @@
 use lowland_core::{DType, Op, Result};
 
 use crate::access::Views;
+use crate::batch_norm::{By, GradInputs};
 use crate::context::Context;
 use crate::conv2d::{self, Pass};
 use crate::cpu::unsupported;
@@ -20,6 +21,7 @@ pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
         Op::Reduce(op) => reduce::supports(op.kind),
         Op::Pool2d(op) | Op::Pool2dGrad(op) => pool2d::supports(op.kind),
         Op::Conv2d(_)
+        | Op::Conv2dStatistics(_)
         | Op::Conv2dGradInput(_)
         | Op::Conv2dGradWeight(_)
         | Op::MatMul(_)
@@ -59,6 +61,10 @@ pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>)
             let ([x, w], [y]) = (exactly(inputs), exactly(outputs));
             let mut scratch = pool.scratch(conv2d::scratch_len::<T>(isa, op, Pass::Forward))?;
             conv2d::forward(isa, op, threads, x, w, y, &mut scratch);
+        }
+        Op::Conv2dStatistics(op) => {
+            let ([x, w], [y, mean, var]) = (exactly(inputs), exactly(outputs));
+            conv2d::forward_statistics(op, context, x, w, y, [mean, var])?;
         }
         Op::Conv2dGradInput(op) => {
             let ([dy, w], [dx]) = (exactly(inputs), exactly(outputs));
@@ -114,25 +120,18 @@ pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>)
             let [dx] = exactly(outputs);
             pool2d::grad(op, threads, &inputs, dx)?;
         }
-        Op::BatchNorm(op) => {
-            let ([x, weight, bias], [y, mean, var]) = (exactly(inputs), exactly(outputs));
-            batch_norm::training(op, context, x, [weight, bias], y, [mean, var])?;
+        Op::BatchNorm(op) => batch_norm::training(op, context, &inputs, exactly(outputs))?,
+        Op::BatchNormInference(op) => {
+            let [y] = exactly(outputs);
+            batch_norm::inference(op, context, &inputs, y)?;
         }
         Op::BatchNormGrad(op) => {
-            let [x, weight, mean, var, dy] = exactly(inputs);
-            let [dx, dweight, dbias] = exactly(outputs);
-            let given = [weight, mean, var];
-            batch_norm::training_grad(op, context, [x, dy], given, dx, [dweight, dbias])?;
-        }
-        Op::BatchNormInference(op) => {
-            let ([x, weight, bias, mean, var], [y]) = (exactly(inputs), exactly(outputs));
-            batch_norm::inference(op, context, x, [weight, bias, mean, var], y)?;
+            let inputs = GradInputs::new(op, &inputs);
+            batch_norm::grad(op, By::Batch, context, &inputs, outputs)?;
         }
         Op::BatchNormInferenceGrad(op) => {
-            let [x, weight, mean, var, dy] = exactly(inputs);
-            let [dx, dweight, dbias] = exactly(outputs);
-            let given = [weight, mean, var];
-            batch_norm::inference_grad(op, context, [x, dy], given, dx, [dweight, dbias])?;
+            let inputs = GradInputs::new(op, &inputs);
+            batch_norm::grad(op, By::Given, context, &inputs, outputs)?;
         }
         Op::Softmax(op) => {
             let ([x], [y]) = (exactly(inputs), exactly(outputs));

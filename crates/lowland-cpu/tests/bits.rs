@@ -4,9 +4,9 @@
 use std::sync::Arc;
 
 use lowland_core::op::{
-    Accumulate, BatchNorm, Binary, BinaryKind, Broadcast, Conv2d, CrossEntropy, Fill, Kind, MatMul,
-    Operand, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice, Softmax,
-    Step, Unary, UnaryKind,
+    Accumulate, BatchNorm, Binary, BinaryKind, Broadcast, Conv2d, CrossEntropy, Epilogue, Fill,
+    Kind, MatMul, Operand, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment,
+    Slice, Softmax, Step, Unary, UnaryKind,
 };
 use lowland_core::stage::{Block, Clock, Scalars, Stage};
 use lowland_core::{Backend, Buffer, Chain, Element, Op, Real, Shape};
@@ -71,11 +71,13 @@ fn ops() -> Vec<(Op, bool)> {
         add(Op::Pool2dGrad(pool));
     }
     for (rows, channels) in [(9_001, 16), (3_001, 33), (257, 300)] {
-        let norm = BatchNorm::training(rows, channels, 1e-5).unwrap();
-        add(Op::BatchNorm(norm));
-        add(Op::BatchNormGrad(norm));
-        add(Op::BatchNormInference(norm));
-        add(Op::BatchNormInferenceGrad(norm));
+        for epilogue in Epilogue::ALL {
+            let norm = BatchNorm::training(rows, channels, 1e-5).unwrap().with_epilogue(epilogue);
+            add(Op::BatchNorm(norm));
+            add(Op::BatchNormGrad(norm));
+            add(Op::BatchNormInference(norm));
+            add(Op::BatchNormInferenceGrad(norm));
+        }
     }
     for log in [false, true] {
         let softmax = Softmax { rows: 3_333, columns: 13, log };
@@ -98,8 +100,13 @@ fn ops() -> Vec<(Op, bool)> {
     let x = Shape::from([9, 13, 11, 16]);
     let conv = Conv2d::new(x, Shape::from([16, 16, 3, 3]), [1, 1], [1, 1], 1).unwrap();
     ops.extend(
-        [Op::Conv2d(conv), Op::Conv2dGradInput(conv), Op::Conv2dGradWeight(conv)]
-            .map(|op| (op, true)),
+        [
+            Op::Conv2d(conv),
+            Op::Conv2dStatistics(conv),
+            Op::Conv2dGradInput(conv),
+            Op::Conv2dGradWeight(conv),
+        ]
+        .map(|op| (op, true)),
     );
     ops
 }

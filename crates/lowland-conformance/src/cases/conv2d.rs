@@ -83,7 +83,18 @@ pub(super) fn cases(random: &mut Random) -> Vec<Case> {
         let op = random_geometry(random);
         all_three(op, random).map(|case| case.note("a random geometry"))
     }));
+    cases.extend(LAYERS.into_iter().filter_map(|layer| statistics(layer, random)));
     cases
+}
+
+/// A convolution whose output's statistics are taken, where it has some.
+fn statistics(layer: Layer, random: &mut Random) -> Option<Case> {
+    let ([n, h, w, i], o, [kh, kw], stride, padding, groups) = layer;
+    let (x, w) = ([n, h, w, i].into(), [o, i / groups, kh, kw].into());
+    let op = conv(x, w, [stride; 2], [padding; 2], groups);
+    let values = n * op.output[0] * op.output[1];
+    let terms = values.max(kh * kw * i / groups);
+    (values >= 2).then(|| Case::random(Op::Conv2dStatistics(op), random).terms(terms))
 }
 
 fn conv(x: Shape, w: Shape, stride: [usize; 2], padding: [usize; 2], groups: usize) -> Conv2d {

@@ -99,23 +99,25 @@ pub fn knows(op: &Op) -> bool {
 
 /// A rule with one output that looks at float inputs only.
 fn pure<'a>(f: impl Fn(&[&[f64]]) -> Vec<f64> + 'a) -> Rule<'a> {
-    Box::new(move |inputs, _| {
-        let floats: Vec<&[f64]> = inputs.iter().map(OracleValue::floats).collect();
-        vec![f(&floats)]
-    })
+    many(move |inputs| vec![f(inputs)])
 }
 
-/// A rule with three outputs that looks at float inputs only.
-fn pure3<'a>(f: impl Fn(&[&[f64]]) -> [Vec<f64>; 3] + 'a) -> Rule<'a> {
+/// A rule with several outputs that looks at float inputs only.
+fn many<'a>(f: impl Fn(&[&[f64]]) -> Vec<Vec<f64>> + 'a) -> Rule<'a> {
     Box::new(move |inputs, _| {
         let floats: Vec<&[f64]> = inputs.iter().map(OracleValue::floats).collect();
-        f(&floats).into()
+        f(&floats)
     })
 }
 
 fn rule(op: &Op) -> Option<Rule<'_>> {
     Some(match op {
         Op::Conv2d(op) => pure(|i| conv2d::forward(op, i[0], i[1])),
+        Op::Conv2dStatistics(op) => many(|i| {
+            let y = conv2d::forward(op, i[0], i[1]);
+            let [mean, var] = batch_norm::statistics(op.out_channels, &y);
+            vec![y, mean, var]
+        }),
         Op::Conv2dGradInput(op) => pure(|i| conv2d::grad_input(op, i[0], i[1])),
         Op::Conv2dGradWeight(op) => pure(|i| conv2d::grad_weight(op, i[0], i[1])),
         Op::MatMul(op) => pure(|i| matmul::forward(op, i[0], i[1])),
@@ -131,14 +133,10 @@ fn rule(op: &Op) -> Option<Rule<'_>> {
         Op::Broadcast(op) => pure(|i| broadcast::forward(op, i[0])),
         Op::Pool2d(op) => pure(|i| pool2d::forward(op, i[0])),
         Op::Pool2dGrad(op) => pure(|i| pool2d::grad(op, i)),
-        Op::BatchNorm(op) => pure3(|i| batch_norm::forward(op, i[0], i[1], i[2])),
-        Op::BatchNormGrad(op) => pure3(|i| batch_norm::grad(op, i[0], i[1], i[2], i[3], i[4])),
-        Op::BatchNormInference(op) => {
-            pure(|i| batch_norm::inference(op, i[0], i[1], i[2], i[3], i[4]))
-        }
-        Op::BatchNormInferenceGrad(op) => {
-            pure3(|i| batch_norm::inference_grad(op, i[0], i[1], i[2], i[3], i[4]))
-        }
+        Op::BatchNorm(op) => many(|i| batch_norm::forward(op, i)),
+        Op::BatchNormGrad(op) => many(|i| batch_norm::grad(op, i)),
+        Op::BatchNormInference(op) => pure(|i| batch_norm::inference(op, i)),
+        Op::BatchNormInferenceGrad(op) => many(|i| batch_norm::inference_grad(op, i)),
         Op::Softmax(op) => pure(|i| softmax::forward(op, i[0])),
         Op::SoftmaxGrad(op) => pure(|i| softmax::grad(op, i[0], i[1])),
         Op::CrossEntropy(op) => Box::new(|inputs, _| {

@@ -11,7 +11,7 @@ use crate::{Check, Steps, cases, check_with};
 /// Bugs of results: what is planted, the op whose cases are run, and the check that finds it.
 #[test]
 fn wrong_results_are_found() {
-    let bugs: [(&str, Run, Check); 13] = [
+    let bugs: [(&str, Run, Check); 16] = [
         // The bias is not added.
         (
             "batch norm",
@@ -40,6 +40,48 @@ fn wrong_results_are_found() {
                     let var = f64::from((squares - mean * mean).max(0.0));
                     corrupt(outputs[2], |values, first| set(values, first + c, var));
                 }
+                Ok(())
+            },
+            Check::Values,
+        ),
+        // The mask of a ReLU is taken from the input.
+        (
+            "gradient of batch norm + relu",
+            |own, op, inputs, outputs| {
+                own.right.run(op, inputs, outputs)?;
+                let zero = own.right.allocate(inputs[2].len(), inputs[2].dtype())?;
+                let zeros = Values::floats(zero.dtype(), &vec![0.0; zero.len()]);
+                own.right.upload(zeros.host(), &zero)?;
+                let mut inputs = inputs.to_vec();
+                inputs[2] = &zero;
+                own.right.run(op, &inputs, outputs)
+            },
+            Check::Values,
+        ),
+        // The residual's gradient does not pass the ReLU.
+        (
+            "gradient of batch norm + add + relu",
+            |own, op, inputs, outputs| {
+                own.right.run(op, inputs, outputs)?;
+                let mut dy = Values::marked(inputs[5].dtype(), inputs[5].len());
+                own.right.download(inputs[5], dy.host_mut())?;
+                own.right.upload(dy.host(), outputs[3])
+            },
+            Check::Values,
+        ),
+        // The variance is the unbiased one.
+        (
+            "conv2d with statistics",
+            |own, op, inputs, outputs| {
+                own.right.run(op, inputs, outputs)?;
+                let Op::Conv2dStatistics(conv) = op else { return Ok(()) };
+                let values = (conv.batch * conv.output[0] * conv.output[1]) as f64;
+                corrupt(outputs[2], |all, first| {
+                    for c in first..first + conv.out_channels {
+                        let var = all.get(c) * values / (values - 1.0);
+                        set(all, c, var);
+                    }
+                });
                 Ok(())
             },
             Check::Values,

@@ -3,8 +3,8 @@
 use super::{Operand, Operands};
 use crate::{Error, Result};
 
-/// `y = (x - mean) / sqrt(var + eps) * weight + bias`, channel by channel; `x` is seen as `[rows,
-/// channels]`, where rows are N·H·W.
+/// `y = epilogue((x - mean) / sqrt(var + eps) * weight + bias)`, channel by channel; `x` is seen as
+/// `[rows, channels]`, where rows are N·H·W.
 ///
 /// *By the batch* ([`Op::BatchNorm`](super::Op::BatchNorm)): inputs `x`, `weight`, `bias`; outputs
 /// `y`, `mean`, `var`, where `var` is the biased variance (divisor `rows`). The op is pure: the
@@ -15,6 +15,11 @@ use crate::{Error, Result};
 /// `weight`, `bias`, `mean`, `var`; output `y`.
 /// Gradients: inputs `x`, `weight`, `mean`, `var`, `dy`; outputs `dx`, `dweight`, `dbias`; the
 /// statistics are constants.
+///
+/// An [`Epilogue`] adds operands, each named in its own place: with `Relu` the gradients take `bias`
+/// behind `weight`, so that the mask is computed from `x` again; with `AddRelu` the last input is
+/// `residual`, the gradients take `y`, whose zeros are the mask, before `dy`, and their last output
+/// is `dresidual`.
 ///
 /// # Numerics
 /// The variance is computed so that a mean far larger than the deviations does no harm (two
@@ -28,6 +33,25 @@ pub struct BatchNorm {
     pub channels: usize,
     /// What is added to the variance, 1e-5 by default in PyTorch.
     pub eps: f64,
+    /// What follows in the same pass.
+    pub epilogue: Epilogue,
+}
+
+/// What a [`BatchNorm`] does to the normalised values before they are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Epilogue {
+    /// Nothing.
+    #[default]
+    None,
+    /// `max(0, z)`; its derivative at 0 is 0.
+    Relu,
+    /// `max(0, z + residual)`, where the residual has the shape of `x`.
+    AddRelu,
+}
+
+impl Epilogue {
+    /// All there are.
+    pub const ALL: [Epilogue; 3] = [Epilogue::None, Epilogue::Relu, Epilogue::AddRelu];
 }
 
 impl BatchNorm {
@@ -63,7 +87,45 @@ impl BatchNorm {
         if !(eps > 0.0 && eps.is_finite()) {
             return Err(Error::invalid("batch norm", format!("eps must be positive, not {eps}")));
         }
-        Ok(BatchNorm { rows, channels, eps })
+        Ok(BatchNorm { rows, channels, eps, epilogue: Epilogue::None })
+    }
+
+    /// The same, followed by something in the same pass.
+    #[must_use]
+    pub fn with_epilogue(self, epilogue: Epilogue) -> Self {
+        BatchNorm { epilogue, ..self }
+    }
+
+    pub(super) fn name(&self) -> &'static str {
+        match self.epilogue {
+            Epilogue::None => "batch norm",
+            Epilogue::Relu => "batch norm + relu",
+            Epilogue::AddRelu => "batch norm + add + relu",
+        }
+    }
+
+    pub(super) fn grad_name(&self) -> &'static str {
+        match self.epilogue {
+            Epilogue::None => "gradient of batch norm",
+            Epilogue::Relu => "gradient of batch norm + relu",
+            Epilogue::AddRelu => "gradient of batch norm + add + relu",
+        }
+    }
+
+    pub(super) fn inference_name(&self) -> &'static str {
+        match self.epilogue {
+            Epilogue::None => "batch norm (inference)",
+            Epilogue::Relu => "batch norm + relu (inference)",
+            Epilogue::AddRelu => "batch norm + add + relu (inference)",
+        }
+    }
+
+    pub(super) fn inference_grad_name(&self) -> &'static str {
+        match self.epilogue {
+            Epilogue::None => "gradient of batch norm (inference)",
+            Epilogue::Relu => "gradient of batch norm + relu (inference)",
+            Epilogue::AddRelu => "gradient of batch norm + add + relu (inference)",
+        }
     }
 
     fn x(&self, name: &'static str) -> Operand {
@@ -74,42 +136,43 @@ impl BatchNorm {
         Operand::read(name, self.channels)
     }
 
-    fn outputs(&self, names: [&'static str; 3]) -> Vec<Operand> {
-        vec![
-            Operand::write(names[0], self.rows.saturating_mul(self.channels)),
-            Operand::write(names[1], self.channels),
-            Operand::write(names[2], self.channels),
-        ]
-    }
-
+    /// `y`, and the batch's statistics where they are taken.
     pub(super) fn operands(&self) -> Operands {
-        Operands {
-            inputs: vec![self.x("x"), self.channel("weight"), self.channel("bias")],
-            outputs: self.outputs(["y", "mean", "var"]),
-        }
-    }
-
-    pub(super) fn grad_operands(&self) -> Operands {
-        Operands {
-            inputs: vec![
-                self.x("x"),
-                self.channel("weight"),
-                self.channel("mean"),
-                self.channel("var"),
-                self.x("dy"),
-            ],
-            outputs: self.outputs(["dx", "dweight", "dbias"]),
-        }
+        let Operands { inputs, mut outputs } = self.forward(&[]);
+        outputs.extend(["mean", "var"].map(|name| Operand::write(name, self.channels)));
+        Operands { inputs, outputs }
     }
 
     pub(super) fn inference_operands(&self) -> Operands {
-        let channel = ["weight", "bias", "mean", "var"].map(|name| self.channel(name));
-        let mut outputs = self.outputs(["y", "", ""]);
-        outputs.truncate(1);
-        Operands { inputs: [self.x("x")].into_iter().chain(channel).collect(), outputs }
+        self.forward(&["mean", "var"])
     }
 
-    pub(super) fn inference_grad_operands(&self) -> Operands {
-        self.grad_operands()
+    fn forward(&self, statistics: &[&'static str]) -> Operands {
+        let mut inputs = vec![self.x("x"), self.channel("weight"), self.channel("bias")];
+        inputs.extend(statistics.iter().map(|name| self.channel(name)));
+        if self.epilogue == Epilogue::AddRelu {
+            inputs.push(self.x("residual"));
+        }
+        Operands { inputs, outputs: vec![self.written("y")] }
+    }
+
+    pub(super) fn grad_operands(&self) -> Operands {
+        let mut inputs = vec![self.x("x"), self.channel("weight")];
+        if self.epilogue == Epilogue::Relu {
+            inputs.push(self.channel("bias"));
+        }
+        inputs.extend(["mean", "var"].map(|name| self.channel(name)));
+        let mut outputs = vec![self.written("dx")];
+        outputs.extend(["dweight", "dbias"].map(|name| Operand::write(name, self.channels)));
+        if self.epilogue == Epilogue::AddRelu {
+            inputs.push(self.x("y"));
+            outputs.push(self.written("dresidual"));
+        }
+        inputs.push(self.x("dy"));
+        Operands { inputs, outputs }
+    }
+
+    fn written(&self, name: &'static str) -> Operand {
+        Operand::write(name, self.rows.saturating_mul(self.channels))
     }
 }

@@ -9,6 +9,9 @@ use crate::{Error, Result, Shape};
 /// Activations are `[N, H, W, C]`, weights `[O, I / groups, kh, kw]`.
 ///
 /// Forward: inputs `x`, `w`; output `y`.
+/// Forward with statistics ([`Op::Conv2dStatistics`](super::Op::Conv2dStatistics)): the same, and
+/// the outputs `mean` and `var` (biased) of each channel of `y`, for a batch normalisation that
+/// follows; as exact as [`BatchNorm`](super::BatchNorm) asks for, but taken while `y` is at hand.
 /// Gradient of the input: inputs `dy`, `w`; output `dx`.
 /// Gradient of the weight: inputs `x`, `dy`; output `dw`, summed over the batch in an order given
 /// by the shape alone.
@@ -128,6 +131,26 @@ impl Conv2d {
             inputs: vec![Operand::read("x", self.x().len()), Operand::read("w", self.w().len())],
             outputs: vec![Operand::write("y", self.y().len())],
         }
+    }
+
+    pub(super) fn statistics_operands(&self) -> Operands {
+        let Operands { inputs, mut outputs } = self.operands();
+        outputs.extend(["mean", "var"].map(|name| Operand::write(name, self.out_channels)));
+        Operands { inputs, outputs }
+    }
+
+    /// Whether the output has statistics.
+    pub(super) fn validate_statistics(&self) -> Result<()> {
+        let [height, width] = self.output;
+        let values = [self.batch, height, width].into_iter().fold(1, usize::saturating_mul);
+        if values >= 2 {
+            return Ok(());
+        }
+        let message = format!(
+            "statistics need at least 2 values per channel, got {values}; \
+             use a larger batch or the running statistics"
+        );
+        Err(Error::invalid("conv2d with statistics", message))
     }
 
     pub(super) fn grad_input_operands(&self) -> Operands {

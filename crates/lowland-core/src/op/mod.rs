@@ -27,7 +27,7 @@ mod step;
 mod unary;
 
 pub use accumulate::Accumulate;
-pub use batch_norm::BatchNorm;
+pub use batch_norm::{BatchNorm, Epilogue};
 pub use binary::{Binary, BinaryKind};
 pub use broadcast::Broadcast;
 pub use conv2d::Conv2d;
@@ -52,6 +52,8 @@ use crate::Result;
 pub enum Op {
     /// Convolution.
     Conv2d(Conv2d),
+    /// Convolution, with the mean and variance of each channel of its output.
+    Conv2dStatistics(Conv2d),
     /// Gradient of a convolution with respect to its input.
     Conv2dGradInput(Conv2d),
     /// Gradient of a convolution with respect to its weight.
@@ -112,6 +114,7 @@ impl Op {
     pub fn name(&self) -> &'static str {
         match self {
             Op::Conv2d(_) => "conv2d",
+            Op::Conv2dStatistics(_) => "conv2d with statistics",
             Op::Conv2dGradInput(_) => "conv2d gradient of the input",
             Op::Conv2dGradWeight(_) => "conv2d gradient of the weight",
             Op::MatMul(_) => "matmul",
@@ -125,10 +128,10 @@ impl Op {
             Op::Broadcast(_) => "broadcast",
             Op::Pool2d(pool) => pool.kind.name(),
             Op::Pool2dGrad(pool) => pool.kind.grad_name(),
-            Op::BatchNorm(_) => "batch norm",
-            Op::BatchNormGrad(_) => "gradient of batch norm",
-            Op::BatchNormInference(_) => "batch norm (inference)",
-            Op::BatchNormInferenceGrad(_) => "gradient of batch norm (inference)",
+            Op::BatchNorm(norm) => norm.name(),
+            Op::BatchNormGrad(norm) => norm.grad_name(),
+            Op::BatchNormInference(norm) => norm.inference_name(),
+            Op::BatchNormInferenceGrad(norm) => norm.inference_grad_name(),
             Op::Softmax(softmax) => softmax.name(),
             Op::SoftmaxGrad(softmax) => softmax.grad_name(),
             Op::CrossEntropy(_) => "cross-entropy",
@@ -146,6 +149,7 @@ impl Op {
     fn validate(&self) -> Result<()> {
         match self {
             Op::BatchNorm(op) | Op::BatchNormGrad(op) => op.validate_training(),
+            Op::Conv2dStatistics(op) => op.validate_statistics(),
             Op::ReduceMaxGrad(op) => op.validate_max_grad(),
             _ => Ok(()),
         }
@@ -156,6 +160,7 @@ impl Op {
     pub fn operands(&self) -> Operands {
         match self {
             Op::Conv2d(op) => op.operands(),
+            Op::Conv2dStatistics(op) => op.statistics_operands(),
             Op::Conv2dGradInput(op) => op.grad_input_operands(),
             Op::Conv2dGradWeight(op) => op.grad_weight_operands(),
             Op::MatMul(op) => op.operands(),
@@ -172,7 +177,7 @@ impl Op {
             Op::BatchNorm(op) => op.operands(),
             Op::BatchNormGrad(op) => op.grad_operands(),
             Op::BatchNormInference(op) => op.inference_operands(),
-            Op::BatchNormInferenceGrad(op) => op.inference_grad_operands(),
+            Op::BatchNormInferenceGrad(op) => op.grad_operands(),
             Op::Softmax(op) => op.operands(),
             Op::SoftmaxGrad(op) => op.grad_operands(),
             Op::CrossEntropy(op) => op.operands(),

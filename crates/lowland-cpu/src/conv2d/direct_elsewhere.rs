@@ -11,6 +11,11 @@ pub(super) fn scratch_len<T: Real>(_: Isa, _: &Conv2d, _: Pass) -> Option<usize>
     None
 }
 
+/// `None`: there are no tasks.
+pub(super) fn task_len<T: Real>(_: Isa, _: &Conv2d) -> Option<usize> {
+    None
+}
+
 /// Leaves the op to the portable loops.
 pub(super) fn run<T: Real>(
     _: Isa,
@@ -21,6 +26,7 @@ pub(super) fn run<T: Real>(
     _: &[T],
     _: &mut [T],
     _: &mut [T],
+    _: &mut [f64],
 ) -> bool {
     false
 }

@@ -11,9 +11,12 @@
 //! [`scratch_len`] elements, whose contents do not matter. No result depends on the number of
 //! threads: work is split by shape alone.
 
-use lowland_core::Real;
 use lowland_core::op::Conv2d;
+use lowland_core::{Real, Result};
 
+use crate::context::Context;
+use crate::scalar::Scalar;
+use crate::statistics;
 use crate::threads::Threads;
 use correlation::Correlation;
 pub use isa::Isa;
@@ -57,9 +60,42 @@ pub(crate) fn forward<T: Real>(
     y: &mut [T],
     scratch: &mut [T],
 ) {
-    if !direct::run(isa, op, Pass::Forward, threads, x, w, y, scratch) {
+    if !direct::run(isa, op, Pass::Forward, threads, x, w, y, scratch, &mut []) {
         generic::run(&Correlation::forward(op), threads, x, w, y, scratch);
     }
+}
+
+/// `y` as [`forward`] computes it, and the mean and the biased variance of each of its channels. The
+/// direct kernels take them of each piece that they have just written, before it leaves the cache.
+///
+/// # Errors
+/// [`Error::OutOfMemory`](lowland_core::Error::OutOfMemory) for scratch memory.
+pub(crate) fn forward_statistics<T: Scalar>(
+    op: &Conv2d,
+    context: Context<'_>,
+    x: &[T],
+    w: &[T],
+    y: &mut [T],
+    [mean, var]: [&mut [T]; 2],
+) -> Result<()> {
+    let Context { isa, threads, pool } = context;
+    let channels = op.out_channels;
+    let mut scratch = pool.scratch(scratch_len::<T>(isa, op, Pass::Forward))?;
+    let total = match direct::task_len::<T>(isa, op) {
+        Some(chunk) => {
+            let mut partial = pool.scratch(y.len().div_ceil(chunk) * 2 * channels)?;
+            direct::run(isa, op, Pass::Forward, threads, x, w, y, &mut scratch, &mut partial);
+            statistics::combine(context, channels, y.len(), chunk, &partial)?
+        }
+        None => {
+            forward(isa, op, threads, x, w, y, &mut scratch);
+            statistics::of(context, channels, y)?
+        }
+    };
+    for (c, (mean, var)) in mean.iter_mut().zip(var).enumerate() {
+        [*mean, *var] = [total[c], total[channels + c]].map(T::of);
+    }
+    Ok(())
 }
 
 /// `dx`, `[N, H, W, I]`, from `dy`, `[N, H', W', O]`, and `w`, `[O, I / groups, kh, kw]`.
@@ -72,7 +108,7 @@ pub(crate) fn grad_input<T: Real>(
     dx: &mut [T],
     scratch: &mut [T],
 ) {
-    if !direct::run(isa, op, Pass::GradInput, threads, dy, w, dx, scratch) {
+    if !direct::run(isa, op, Pass::GradInput, threads, dy, w, dx, scratch, &mut []) {
         generic::run(&Correlation::grad_input(op), threads, dy, w, dx, scratch);
     }
 }
@@ -87,7 +123,7 @@ pub(crate) fn grad_weight<T: Real>(
     dw: &mut [T],
     scratch: &mut [T],
 ) {
-    if !direct::run(isa, op, Pass::GradWeight, threads, x, dy, dw, scratch) {
+    if !direct::run(isa, op, Pass::GradWeight, threads, x, dy, dw, scratch, &mut []) {
         generic_weight::run(op, threads, x, dy, dw, scratch);
     }
 }

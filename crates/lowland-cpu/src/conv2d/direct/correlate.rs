@@ -6,6 +6,7 @@
 use super::super::correlation::Correlation;
 use super::simd::Simd;
 use super::tile::{Image, Rows};
+use crate::statistics::of_block;
 use crate::threads::Threads;
 
 /// Source channels of a block, at most.
@@ -52,6 +53,19 @@ impl Blocks {
     fn packed_len(&self, shape: &Correlation) -> usize {
         self.targets * self.sources * shape.kernel[0] * self.slab_len(shape)
     }
+
+    /// Rows of the target that make one task: an image's, or more where there are many weights,
+    /// which every task loads anew.
+    fn rows_per_task(&self, shape: &Correlation) -> usize {
+        let (rows, images) = (shape.target[0], shape.images);
+        if self.packed_len(shape) < MANY_WEIGHTS {
+            shape.rows_per_task()
+        } else if images < 16 {
+            (rows * images).div_ceil(8)
+        } else {
+            rows * (images / 16).min(8)
+        }
+    }
 }
 
 /// Room for the packed weights.
@@ -59,7 +73,13 @@ pub(super) fn scratch_len(shape: &Correlation, lanes: usize) -> usize {
     Blocks::new(shape, lanes).packed_len(shape)
 }
 
-/// Computes `target`, `[N, H', W', T]`, from `source`, `[N, H, W, S]`, and the weights of the op.
+/// Elements of the target that one task computes; the last one may have fewer.
+pub(super) fn task_len(shape: &Correlation, lanes: usize) -> usize {
+    Blocks::new(shape, lanes).rows_per_task(shape) * shape.target_row_len()
+}
+
+/// Computes `target`, `[N, H', W', T]`, from `source`, `[N, H, W, S]`, and the weights of the op, and
+/// [`of_block`] of what each task computed in `partial`, if that is not empty.
 pub(super) fn run<S: Simd>(
     simd: S,
     shape: &Correlation,
@@ -68,9 +88,10 @@ pub(super) fn run<S: Simd>(
     weights: &[f32],
     target: &mut [f32],
     scratch: &mut [f32],
+    partial: &mut [f64],
 ) {
     let job = Job { simd, shape, blocks: Blocks::new(shape, S::LANES), source };
-    job.run(threads, weights, target, scratch);
+    job.run(threads, weights, target, scratch, partial);
 }
 
 struct Job<'a, S> {
@@ -81,32 +102,38 @@ struct Job<'a, S> {
 }
 
 impl<S: Simd> Job<'_, S> {
-    fn run(&self, threads: &Threads, weights: &[f32], target: &mut [f32], scratch: &mut [f32]) {
+    fn run(
+        &self,
+        threads: &Threads,
+        weights: &[f32],
+        target: &mut [f32],
+        scratch: &mut [f32],
+        partial: &mut [f64],
+    ) {
         let packed = &mut scratch[..self.blocks.packed_len(self.shape)];
         self.pack(threads, weights, packed);
         let packed = &*packed;
-        let rows = self.rows_per_task();
+        let rows = self.blocks.rows_per_task(self.shape);
+        let channels = self.shape.target_channels;
+        // Without statistics, the partial results of each task are as many numbers: none.
+        let each = if partial.is_empty() { 0 } else { 2 * channels };
+        let mut rest = partial;
+        let partial = std::iter::from_fn(|| {
+            let (first, behind) = std::mem::take(&mut rest).split_at_mut(each);
+            rest = behind;
+            Some(first)
+        });
         let chunks = target.chunks_mut(rows * self.shape.target_row_len());
-        threads.for_each(chunks.enumerate(), |(task, chunk)| {
+        threads.for_each(chunks.zip(partial).enumerate(), |(task, (chunk, partial))| {
             for block in 0..self.blocks.targets {
                 for sources in 0..self.blocks.sources {
                     self.images(task * rows, packed, [block, sources], chunk);
                 }
             }
+            if !partial.is_empty() {
+                of_block(S::ISA, channels, chunk, partial);
+            }
         });
-    }
-
-    /// Rows of the target that make one task: an image's, or more where there are many weights,
-    /// which every task loads anew.
-    fn rows_per_task(&self) -> usize {
-        let (rows, images) = (self.shape.target[0], self.shape.images);
-        if self.blocks.packed_len(self.shape) < MANY_WEIGHTS {
-            self.shape.rows_per_task()
-        } else if images < 16 {
-            (rows * images).div_ceil(8)
-        } else {
-            rows * (images / 16).min(8)
-        }
     }
 
     /// Packs weights as `[target blocks, source blocks, K, source channels, K, target channels]`,

@@ -8,6 +8,8 @@ use lowland_core::{DType, HostMut, HostRef, Real};
 
 use super::correlation::Correlation;
 use super::{Isa, Pass};
+#[cfg(doc)]
+use crate::statistics;
 use crate::threads::Threads;
 
 mod correlate;
@@ -27,7 +29,7 @@ fn takes<T: Real>(isa: Isa, op: &Conv2d) -> bool {
 
 /// The scratch elements that a pass wants; `None` where the kernels do not take the op.
 pub(super) fn scratch_len<T: Real>(isa: Isa, op: &Conv2d, pass: Pass) -> Option<usize> {
-    let lanes = if isa == Isa::Avx512 { 16 } else { 8 };
+    let lanes = lanes(isa);
     takes::<T>(isa, op).then(|| match pass {
         Pass::Forward => correlate::scratch_len(&Correlation::forward(op), lanes),
         Pass::GradInput => correlate::scratch_len(&Correlation::grad_input(op), lanes),
@@ -35,7 +37,20 @@ pub(super) fn scratch_len<T: Real>(isa: Isa, op: &Conv2d, pass: Pass) -> Option<
     })
 }
 
-/// Runs a pass over `a` and `b`, the inputs of the op; returns whether the kernels take it.
+/// The elements of the output that one task of a forward pass computes, the last one fewer; `None`
+/// where the kernels do not take the op.
+pub(super) fn task_len<T: Real>(isa: Isa, op: &Conv2d) -> Option<usize> {
+    let shape = Correlation::forward(op);
+    takes::<T>(isa, op).then(|| correlate::task_len(&shape, lanes(isa)))
+}
+
+/// Channels in a vector.
+fn lanes(isa: Isa) -> usize {
+    if isa == Isa::Avx512 { 16 } else { 8 }
+}
+
+/// Runs a pass over `a` and `b`, the inputs of the op; returns whether the kernels take it. A forward
+/// pass leaves [`statistics::of_block`] of what each task computed in `partial`, if that is not empty.
 pub(super) fn run<T: Real>(
     isa: Isa,
     op: &Conv2d,
@@ -45,6 +60,7 @@ pub(super) fn run<T: Real>(
     b: &[T],
     out: &mut [T],
     scratch: &mut [T],
+    partial: &mut [f64],
 ) -> bool {
     if !takes::<T>(isa, op) {
         return false;
@@ -57,10 +73,10 @@ pub(super) fn run<T: Real>(
     match isa {
         Isa::Portable => false,
         Isa::Avx2 => simd::Avx2::new()
-            .map(|simd| run_with(simd, op, pass, threads, a, b, out, scratch))
+            .map(|simd| run_with(simd, op, pass, threads, a, b, out, scratch, partial))
             .is_some(),
         Isa::Avx512 => simd::Avx512::new()
-            .map(|simd| run_with(simd, op, pass, threads, a, b, out, scratch))
+            .map(|simd| run_with(simd, op, pass, threads, a, b, out, scratch, partial))
             .is_some(),
     }
 }
@@ -74,13 +90,16 @@ fn run_with<S: simd::Simd>(
     b: &[f32],
     out: &mut [f32],
     scratch: &mut [f32],
+    partial: &mut [f64],
 ) {
     match pass {
         Pass::Forward => {
-            correlate::run(simd, &Correlation::forward(op), threads, a, b, out, scratch);
+            let shape = Correlation::forward(op);
+            correlate::run(simd, &shape, threads, a, b, out, scratch, partial);
         }
         Pass::GradInput => {
-            correlate::run(simd, &Correlation::grad_input(op), threads, a, b, out, scratch);
+            let shape = Correlation::grad_input(op);
+            correlate::run(simd, &shape, threads, a, b, out, scratch, &mut []);
         }
         Pass::GradWeight => grad_weight::run(simd, op, threads, a, b, out, scratch),
     }

@@ -23,6 +23,9 @@ pub(super) trait Simd: Copy + Send + Sync {
     /// A vector of [`Simd::LANES`] floats.
     type Vector: Copy;
 
+    /// The instruction set.
+    const ISA: Isa;
+
     /// Floats in a vector.
     const LANES: usize;
 
@@ -84,6 +87,7 @@ impl Avx2 {
 
 impl Simd for Avx512 {
     type Vector = __m512;
+    const ISA: Isa = Isa::Avx512;
     const LANES: usize = 16;
     const REGISTERS: usize = 32;
 
@@ -150,6 +154,7 @@ fn mask(simd: Avx2, lanes: usize) -> __m256i {
 
 impl Simd for Avx2 {
     type Vector = __m256;
+    const ISA: Isa = Isa::Avx2;
     const LANES: usize = 8;
     const REGISTERS: usize = 16;
 
