@@ -3,6 +3,7 @@
 mod atomic;
 mod error;
 mod fans;
+mod fusion;
 mod init;
 mod loss;
 mod model;
@@ -18,6 +19,7 @@ pub mod zoo;
 pub use atomic::write_atomically;
 pub use error::{Error, Mismatch, Result, WrongShape};
 pub use fans::Fan;
+pub use fusion::Fusion;
 pub use init::Init;
 pub use loss::CrossEntropy;
 pub use model::Model;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use lowland_core::DType;
 use lowland_cpu::Cpu;
 use lowland_models::zoo::Shortcut;
-use lowland_models::{CrossEntropy, Model, ModelConfig, Pass, Values};
+use lowland_models::{CrossEntropy, Fusion, Model, ModelConfig, Pass, Values};
 use lowland_tensor::gradcheck::gradcheck;
 use lowland_tensor::{Device, Tensor};
 
@@ -200,6 +200,39 @@ fn training_gives_the_same_bits_on_one_and_two_threads() {
         (losses, bits(store.params()), bits(store.grads()), bits(store.stats()))
     };
     assert!(train(1) == train(2));
+}
+
+/// The same network with every combination of fused and separate layers.
+#[test]
+fn fused_and_separate_layers_train_alike() {
+    let device = common::device();
+    let train = |dtype, shortcut, fusion: Fusion| {
+        let (images, labels) = common::batch(&device, dtype, 5);
+        let Model { module, store, name, input, classes, multiply_adds } =
+            common::narrow(&device, dtype, smallest(shortcut));
+        let store = store.with_fusion(fusion);
+        let model = Model { module, store, name, input, classes, multiply_adds };
+        let losses = descend(&model, &images, &labels, 3);
+        let by_given = Pass::eval(&model.store).with_gradients();
+        model.store.zero_grad().unwrap();
+        let loss = common::backward(&model, &by_given, &images, &labels);
+        let store = &model.store;
+        let arenas = [store.params(), store.grads(), store.stats()];
+        let numbers = arenas.map(|arena| Values::download(&*device, arena).unwrap().to_f64());
+        [losses, vec![loss], numbers.concat()].concat()
+    };
+    for shortcut in [Shortcut::A, Shortcut::B] {
+        for (dtype, rounding) in [(DType::F64, 1e-10), (DType::F32, 1e-3)] {
+            let plain = train(dtype, shortcut, Fusion::NONE);
+            for (statistics, epilogues) in [(true, false), (false, true), (true, true)] {
+                let fused = train(dtype, shortcut, Fusion { statistics, epilogues });
+                let off = fused.iter().zip(&plain).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+                assert!(off < rounding, "{off} with {statistics} and {epilogues}");
+                // Only other ops round otherwise.
+                assert!(dtype == DType::F64 || off > 0.0, "the same ops were run");
+            }
+        }
+    }
 }
 
 #[test]

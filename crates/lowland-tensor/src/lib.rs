@@ -10,6 +10,6 @@ pub mod gradcheck;
 mod testing;
 
 pub use lowland_core::{DType, Error, Result, Shape};
-pub use ops::BatchNormed;
+pub use ops::{BatchNormed, Then, WithStatistics};
 pub use tape::Gradients;
 pub use tensor::{Device, Tensor};

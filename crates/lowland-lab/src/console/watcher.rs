@@ -59,7 +59,7 @@ fn begin_line(info: &RunInfo) -> String {
     };
     format!(
         "{}: {} with {} parameters; {}: {} training, {validation}{} test images of {h}x{w}x{c}, {}; {} of \
-         {} of {}; {} with {}, {}",
+         {} of {}; {} with {}, {}; fused layers: {}",
         info.name,
         model.name,
         grouped(model.parameters),
@@ -73,6 +73,7 @@ fn begin_line(info: &RunInfo) -> String {
         info.device,
         counted(info.threads, "thread", "threads"),
         counted(info.loader_workers, "loader thread", "loader threads"),
+        model.fused_layers,
     )
 }
 

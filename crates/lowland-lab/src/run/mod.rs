@@ -89,6 +89,8 @@ pub struct ModelInfo {
     pub parameters: usize,
     /// Multiply-adds of one image's forward pass.
     pub multiply_adds: u64,
+    /// The layers that run as one op on this device.
+    pub fused_layers: String,
 }
 
 /// The data of a run.

@@ -33,6 +33,7 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
         name: model.name.clone(),
         parameters: model.store.count(),
         multiply_adds: model.multiply_adds,
+        fused_layers: model.store.fusion().to_string(),
     };
     let trainer = Trainer::new(model, plan.groups()?, config.train.label_smoothing)
         .map_err(|error| in_model(plan.file(), error))?;

@@ -2,7 +2,7 @@
 
 use lowland_core::op::{Accumulate, Op};
 use lowland_core::{Error, Result, Shape};
-use lowland_tensor::Tensor;
+use lowland_tensor::{BatchNormed, Tensor, Then, WithStatistics};
 
 use crate::{Init, Module, Param, Pass, Role, Scope, Stat, Statistics};
 
@@ -59,19 +59,70 @@ impl BatchNorm2d {
     }
 }
 
-impl Module for BatchNorm2d {
-    fn forward(&self, x: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
+/// What is normalised.
+#[derive(Clone, Copy)]
+pub(super) enum Input<'a> {
+    /// A tensor.
+    Alone(&'a Tensor),
+    /// A tensor whose batch statistics are known.
+    WithStatistics(&'a WithStatistics),
+}
+
+impl BatchNorm2d {
+    /// `relu(bn(x))`, as one op where the store's [`Fusion`](crate::Fusion) says so.
+    ///
+    /// # Errors
+    /// As [`Module::forward`].
+    pub fn forward_relu(&self, x: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
+        self.forward_then(Input::Alone(x), Then::Relu, pass)
+    }
+
+    pub(super) fn forward_then(
+        &self,
+        input: Input<'_>,
+        then: Then<'_>,
+        pass: &Pass<'_>,
+    ) -> Result<Tensor> {
+        // What comes in the same op, and what comes after it.
+        let (then, after) = match then {
+            Then::Relu | Then::AddRelu(_) if !pass.store().fusion().epilogues => {
+                (Then::Nothing, then)
+            }
+            then => (then, Then::Nothing),
+        };
         let (weight, bias) = (pass.param(&self.weight)?, pass.param(&self.bias)?);
-        if pass.statistics() == Statistics::Running {
-            let (mean, var) = (pass.stat(&self.running_mean)?, pass.stat(&self.running_var)?);
-            return x.batch_norm_inference(&weight, &bias, &mean, &var, Self::EPS);
+        let y = match input {
+            Input::Alone(x) if pass.statistics() == Statistics::Running => {
+                let (mean, var) = (pass.stat(&self.running_mean)?, pass.stat(&self.running_var)?);
+                x.batch_norm_inference_then([&weight, &bias, &mean, &var], Self::EPS, then)?
+            }
+            Input::Alone(x) => {
+                self.updated(x.batch_norm_then(&weight, &bias, Self::EPS, then)?, pass)?
+            }
+            Input::WithStatistics(x) => {
+                self.updated(x.batch_norm_then(&weight, &bias, Self::EPS, then)?, pass)?
+            }
+        };
+        match after {
+            Then::Nothing => Ok(y),
+            Then::Relu => y.relu(),
+            Then::AddRelu(residual) => y.add(residual)?.relu(),
         }
-        let batch = x.batch_norm(&weight, &bias, Self::EPS)?;
+    }
+
+    /// The normalised values; the running statistics follow the batch's where the pass says so.
+    fn updated(&self, batch: BatchNormed, pass: &Pass<'_>) -> Result<Tensor> {
         if pass.statistics() == Statistics::Batch {
-            let rows = x.shape().len() / batch.mean.shape().len();
+            let rows = batch.y.shape().len() / batch.mean.shape().len();
             self.update(&batch.mean, &batch.var, rows, pass)?;
         }
         Ok(batch.y)
+    }
+}
+
+impl Module for BatchNorm2d {
+    fn forward(&self, x: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
+        self.forward_then(Input::Alone(x), Then::Nothing, pass)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Convolution.
 
 use lowland_core::{Error, Result, Shape};
-use lowland_tensor::Tensor;
+use lowland_tensor::{Tensor, WithStatistics};
 
 use crate::{Init, Module, Param, Pass, Role, Scope};
 
@@ -78,6 +78,21 @@ impl Conv2d {
             scope.param("bias", Shape::from([out_channels]), Role::Bias, init)
         });
         Ok(Conv2d { weight, bias, stride, padding: spec.padding, groups })
+    }
+
+    /// Whether a bias is added.
+    pub(super) fn has_bias(&self) -> bool {
+        self.bias.is_some()
+    }
+
+    /// The convolution without a bias, with the statistics of its output.
+    pub(super) fn forward_with_statistics(
+        &self,
+        x: &Tensor,
+        pass: &Pass<'_>,
+    ) -> Result<WithStatistics> {
+        let weight = pass.param(&self.weight)?;
+        x.conv2d_with_statistics(&weight, self.stride, self.padding, self.groups)
     }
 }
 

@@ -7,7 +7,7 @@ use lowland_core::{Buffer, DType, Error, Result, Shape};
 use lowland_tensor::Device;
 
 use super::{Param, ParamEntry, ParamStore, Role, Stat, StatEntry};
-use crate::{Init, Values};
+use crate::{Fusion, Init, Values};
 
 struct DeclaredParam {
     name: Arc<str>,
@@ -122,8 +122,10 @@ impl StoreBuilder {
         }
         values.upload(&**device, &stats)?;
 
+        let fusion = Fusion::of(&**device, dtype);
         let device = device.clone();
-        let store = ParamStore { device, dtype, entries, stat_entries, params, grads, stats };
+        let store =
+            ParamStore { device, dtype, entries, stat_entries, params, grads, stats, fusion };
         store.zero_grad()?;
         Ok(store)
     }
@@ -146,6 +148,11 @@ impl Scope<'_> {
     pub fn scope(&mut self, part: &str) -> Scope<'_> {
         let prefix = self.full_name(part);
         Scope { builder: &mut *self.builder, prefix }
+    }
+
+    /// The same scope once more, for a part that puts several names into it.
+    pub fn reborrow(&mut self) -> Scope<'_> {
+        Scope { builder: &mut *self.builder, prefix: self.prefix.clone() }
     }
 
     /// Declares a trainable tensor.

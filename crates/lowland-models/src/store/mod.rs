@@ -12,7 +12,7 @@ use lowland_tensor::Device;
 pub use builder::{Scope, StoreBuilder};
 pub use snapshot::Snapshot;
 
-use crate::Values;
+use crate::{Fusion, Values};
 
 /// What a parameter is for, so that optimizers can treat kinds of parameters differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -109,6 +109,7 @@ pub struct ParamStore {
     params: Buffer,
     grads: Buffer,
     stats: Buffer,
+    fusion: Fusion,
 }
 
 impl ParamStore {
@@ -122,6 +123,18 @@ impl ParamStore {
     #[must_use]
     pub fn dtype(&self) -> DType {
         self.dtype
+    }
+
+    /// Which layers run as one op: all that the device has, unless it was said otherwise.
+    #[must_use]
+    pub fn fusion(&self) -> Fusion {
+        self.fusion
+    }
+
+    /// The same store, whose layers run as this says.
+    #[must_use]
+    pub fn with_fusion(self, fusion: Fusion) -> Self {
+        ParamStore { fusion, ..self }
     }
 
     /// The arena of parameters.

@@ -44,6 +44,7 @@ impl ParamStore {
             params: self.copy_of(&self.params)?,
             grads: self.device.allocate(self.grads.len(), self.dtype)?,
             stats: self.copy_of(&self.stats)?,
+            fusion: self.fusion,
         };
         store.zero_grad()?;
         Ok(store)

@@ -4,7 +4,7 @@ use lowland_core::{Result, Shape};
 use lowland_tensor::Tensor;
 
 use super::Shortcut;
-use crate::layers::{BatchNorm2d, Conv2d, Conv2dSpec};
+use crate::layers::{Conv2dSpec, ConvNorm};
 use crate::{Fan, Init, Module, Pass, Scope};
 
 /// A convolution as residual networks have them: no bias, zeros around so that stride 1 keeps the
@@ -22,10 +22,8 @@ pub(super) fn conv(inputs: usize, outputs: usize, kernel: usize, stride: usize) 
 /// `relu(bn2(conv2(relu(bn1(conv1 x)))) + shortcut(x))`.
 #[derive(Debug)]
 pub(super) struct BasicBlock {
-    conv1: Conv2d,
-    bn1: BatchNorm2d,
-    conv2: Conv2d,
-    bn2: BatchNorm2d,
+    first: ConvNorm,
+    second: ConvNorm,
     shortcut: Path,
 }
 
@@ -40,13 +38,7 @@ enum Path {
         after: usize,
     },
     /// Shortcut B.
-    Projection(Box<Projection>),
-}
-
-#[derive(Debug)]
-struct Projection {
-    conv: Conv2d,
-    bn: BatchNorm2d,
+    Projection(Box<ConvNorm>),
 }
 
 impl BasicBlock {
@@ -57,42 +49,37 @@ impl BasicBlock {
         stride: usize,
         shortcut: Shortcut,
     ) -> Result<Self> {
-        let conv1 = Conv2d::new(scope.scope("conv1"), &conv(inputs, outputs, 3, stride))?;
-        let bn1 = BatchNorm2d::new(scope.scope("bn1"), outputs)?;
-        let conv2 = Conv2d::new(scope.scope("conv2"), &conv(outputs, outputs, 3, 1))?;
-        let bn2 = BatchNorm2d::new(scope.scope("bn2"), outputs)?;
+        let mut pair = |conv_name: &str, norm_name: &str, spec: &Conv2dSpec| {
+            ConvNorm::new(scope.reborrow(), conv_name, norm_name, spec)
+        };
+        let first = pair("conv1", "bn1", &conv(inputs, outputs, 3, stride))?;
+        let second = pair("conv2", "bn2", &conv(outputs, outputs, 3, 1))?;
         let shortcut = match shortcut {
             _ if (stride, inputs) == (1, outputs) => Path::Identity,
             Shortcut::A => {
                 let added = outputs - inputs;
                 Path::Subsample { stride, before: added / 2, after: added - added / 2 }
             }
-            Shortcut::B => Path::Projection(Box::new(Projection {
-                conv: Conv2d::new(scope.scope("short_conv"), &conv(inputs, outputs, 1, stride))?,
-                bn: BatchNorm2d::new(scope.scope("short_bn"), outputs)?,
-            })),
+            Shortcut::B => {
+                let spec = conv(inputs, outputs, 1, stride);
+                Path::Projection(Box::new(pair("short_conv", "short_bn", &spec)?))
+            }
         };
-        Ok(BasicBlock { conv1, bn1, conv2, bn2, shortcut })
+        Ok(BasicBlock { first, second, shortcut })
     }
 }
 
 impl Module for BasicBlock {
     fn forward(&self, x: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
-        let mut h = self.conv1.forward(x, pass)?;
-        h = self.bn1.forward(&h, pass)?;
-        h = h.relu()?;
-        h = self.conv2.forward(&h, pass)?;
-        h = self.bn2.forward(&h, pass)?;
-        h = match &self.shortcut {
-            Path::Identity => h.add(x)?,
+        let h = self.first.forward_relu(x, pass)?;
+        let short = match &self.shortcut {
+            Path::Identity => x.clone(),
             &Path::Subsample { stride, before, after } => {
-                h.add(&subsample(x, stride)?.pad_channels(before, after)?)?
+                subsample(x, stride)?.pad_channels(before, after)?
             }
-            Path::Projection(short) => {
-                h.add(&short.bn.forward(&short.conv.forward(x, pass)?, pass)?)?
-            }
+            Path::Projection(short) => short.forward(x, pass)?,
         };
-        h.relu()
+        self.second.forward_add_relu(&h, &short, pass)
     }
 }
 

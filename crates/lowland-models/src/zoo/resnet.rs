@@ -5,7 +5,7 @@ use lowland_tensor::Tensor;
 use serde::{Deserialize, Serialize};
 
 use super::basic_block::{BasicBlock, conv};
-use crate::layers::{BatchNorm2d, Conv2d, Linear};
+use crate::layers::{ConvNorm, Linear};
 use crate::{Error, Module, Pass, Result, Scope, StoreBuilder};
 
 /// How a block whose output differs in shape from its input adds the one to the other.
@@ -131,8 +131,7 @@ impl ResNetSpec {
 /// The first block of each stage but the first halves height and width, rounding up.
 #[derive(Debug)]
 pub struct ResNet {
-    stem: Conv2d,
-    stem_bn: BatchNorm2d,
+    stem: ConvNorm,
     blocks: Vec<BasicBlock>,
     fc: Linear,
 }
@@ -150,15 +149,15 @@ impl ResNet {
     ) -> Result<Self> {
         spec.validate()?;
         let (first, last) = (spec.widths[0], spec.widths[spec.widths.len() - 1]);
-        let stem = Conv2d::new(scope.scope("stem"), &conv(channels, first, 3, 1))?;
-        let stem_bn = BatchNorm2d::new(scope.scope("stem_bn"), first)?;
+        let spec_of_stem = conv(channels, first, 3, 1);
+        let stem = ConvNorm::new(scope.reborrow(), "stem", "stem_bn", &spec_of_stem)?;
         let mut blocks = Vec::new();
         for (i, (inputs, outputs, stride)) in spec.plan().enumerate() {
             let scope = scope.scope(&format!("blocks.{i}"));
             blocks.push(BasicBlock::new(scope, inputs, outputs, stride, spec.shortcut)?);
         }
         let fc = Linear::new(scope.scope("fc"), last, classes)?;
-        Ok(ResNet { stem, stem_bn, blocks, fc })
+        Ok(ResNet { stem, blocks, fc })
     }
 }
 
@@ -166,9 +165,7 @@ impl Module for ResNet {
     /// Logits `[N, classes]` of images `[N, H, W, C]`.
     fn forward(&self, x: &Tensor, pass: &Pass<'_>) -> EngineResult<Tensor> {
         // Assigning anew lets go of the tensor before, unless a derivative still needs it.
-        let mut h = self.stem.forward(x, pass)?;
-        h = self.stem_bn.forward(&h, pass)?;
-        h = h.relu()?;
+        let mut h = self.stem.forward_relu(x, pass)?;
         for block in &self.blocks {
             h = block.forward(&h, pass)?;
         }

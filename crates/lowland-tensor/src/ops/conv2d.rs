@@ -1,9 +1,9 @@
 //! Two-dimensional convolution.
 
-use lowland_core::Result;
 use lowland_core::op::{Conv2d, Op};
+use lowland_core::{Result, Shape};
 
-use super::run;
+use super::{WithStatistics, run, run_all};
 use crate::Tensor;
 use crate::tape::{Gradient, Rule};
 
@@ -37,11 +37,29 @@ impl Tensor {
     ) -> Result<Tensor> {
         let op = Conv2d::new(self.shape(), w.shape(), stride, padding, groups)?;
         let y = run(&Op::Conv2d(op), &[self, w], op.y())?;
-        Ok(y.recorded(&[self, w], || Conv2dRule {
-            op,
-            x: w.is_tracked().then(|| self.detach()),
-            w: self.is_tracked().then(|| w.detach()),
-        }))
+        Ok(y.recorded(&[self, w], || Conv2dRule::new(op, self, w)))
+    }
+
+    /// [`Tensor::conv2d`] with the mean and variance of each output channel, taken while the output
+    /// is at hand, for a normalisation that follows.
+    ///
+    /// # Errors
+    /// As [`Tensor::conv2d`]; [`Error::Invalid`](lowland_core::Error::Invalid) for fewer than two
+    /// values per channel; [`Error::Unsupported`](lowland_core::Error::Unsupported) where the backend
+    /// lacks the op.
+    pub fn conv2d_with_statistics(
+        &self,
+        w: &Tensor,
+        stride: [usize; 2],
+        padding: [usize; 2],
+        groups: usize,
+    ) -> Result<WithStatistics> {
+        let op = Conv2d::new(self.shape(), w.shape(), stride, padding, groups)?;
+        let channels = Shape::from([op.out_channels]);
+        let shapes = [op.y(), channels, channels];
+        let [y, mean, var] = run_all(&Op::Conv2dStatistics(op), &[self, w], shapes)?;
+        let x = y.recorded(&[self, w], || Conv2dRule::new(op, self, w));
+        Ok(WithStatistics { x, mean, var })
     }
 }
 
@@ -51,6 +69,16 @@ struct Conv2dRule {
     x: Option<Tensor>,
     /// Kept where the input is tracked.
     w: Option<Tensor>,
+}
+
+impl Conv2dRule {
+    fn new(op: Conv2d, x: &Tensor, w: &Tensor) -> Self {
+        Conv2dRule {
+            op,
+            x: w.is_tracked().then(|| x.detach()),
+            w: x.is_tracked().then(|| w.detach()),
+        }
+    }
 }
 
 impl Rule for Conv2dRule {
@@ -65,8 +93,6 @@ impl Rule for Conv2dRule {
 
 #[cfg(test)]
 mod tests {
-    use lowland_core::Shape;
-
     use super::*;
     use crate::testing::{check, values};
 

@@ -23,7 +23,7 @@ use lowland_core::{Buffer, Error, Result, Shape};
 
 use crate::Tensor;
 
-pub use batch_norm::BatchNormed;
+pub use batch_norm::{BatchNormed, Then, WithStatistics};
 
 /// Runs an op whose one output has this shape.
 pub(crate) fn run(op: &Op, inputs: &[&Tensor], shape: Shape) -> Result<Tensor> {
