@@ -1,8 +1,8 @@
 //! Gradient of the weight: how the work is cut.
 //!
-//! Channels come in blocks whose sums stay in the second-level cache, images in groups that do. A
-//! task is one chunk of the batch and one block of input and of output channels, with sums of its
-//! own.
+//! Channels come in blocks whose sums stay in the second-level cache, images in groups that the first
+//! one can hold. A task is one chunk of the batch and one block of input and of output channels, with
+//! sums of its own.
 
 use lowland_core::op::Conv2d;
 
@@ -15,8 +15,8 @@ use crate::threads::Threads;
 const BLOCK: usize = 64;
 
 /// Elements of `x` and `dy`, the channels of one block counted, that a group of images has at most
-/// (128 KiB), unless it is a single image.
-const GROUP: usize = 1 << 15;
+/// (32 KiB, a first-level cache), unless it is a single image.
+const GROUP: usize = 1 << 13;
 
 /// How channels, and the batch, are cut.
 #[derive(Clone, Copy)]
