@@ -35,8 +35,8 @@ pub enum Error {
         bytes: u64,
     },
     /// The source is not one of the kinds that can be imported.
-    #[error("cannot import `{}`: {problem}. Give a folder or a .tar, .tar.gz or .tar.xz archive that holds either \
-             the CIFAR binary version or images as train/<class>/*.jpg and test/<class>/*.jpg (or .png)", origin.display())]
+    #[error("cannot import `{}`: {problem}. Give a folder or a .tar, .tar.gz or .tar.xz archive that holds the CIFAR binary \
+             version, the four IDX files of a set like MNIST, or images as train/<class>/*.jpg and test/<class>/*.jpg (or .png)", origin.display())]
     UnknownSource {
         /// The folder or archive.
         origin: PathBuf,
@@ -127,7 +127,7 @@ pub enum Error {
     },
     /// A label is not the number of a class.
     #[error("`{}`, entry `{entry}`, byte {offset}: label {label} is out of range, there are {classes} classes \
-             (0 to {}); the file is damaged or of another dataset, fetch it again", origin.display(), classes.saturating_sub(1))]
+             (0 to {}); {advice}", origin.display(), classes.saturating_sub(1))]
     LabelRange {
         /// The folder, archive or packed file.
         origin: PathBuf,
@@ -139,6 +139,20 @@ pub enum Error {
         label: u16,
         /// How many classes there are.
         classes: usize,
+        /// What to do.
+        advice: &'static str,
+    },
+    /// An IDX file is cut, too long, of another type, or does not fit the others.
+    #[error("`{}`, entry `{entry}`, byte {offset}: {problem}; fetch the file again", origin.display())]
+    Idx {
+        /// The folder or archive.
+        origin: PathBuf,
+        /// The file inside it.
+        entry: String,
+        /// Byte offset in that file, once gzip is undone.
+        offset: u64,
+        /// What is wrong.
+        problem: String,
     },
     /// A CIFAR file has an impossible length.
     #[error("`{}`, entry `{entry}`: {bytes} bytes, {problem}; the file is truncated or of another dataset, fetch it again", origin.display())]

@@ -46,11 +46,14 @@ pub struct ImportReport {
 
 /// Imports the folder or archive `from` into the folder `to`, as `<name>.lldata`.
 ///
-/// The kind of source is told from its content: the CIFAR-10 or CIFAR-100 binary version, or images
-/// as `train/<class>/*.jpg` and `test/<class>/*.jpg` (or .jpeg, .png), each in a folder or in a
-/// .tar, .tar.gz or .tar.xz archive, perhaps below one leading folder. Classes are numbered in
-/// alphabetical order; images keep the order of their paths within a class. Nothing is extracted to
-/// disk. `to` is created if need be.
+/// The kind of source is told from its content: the CIFAR-10 or CIFAR-100 binary version, the four
+/// IDX files of a set like MNIST (`train-images-idx3-ubyte`, `train-labels-idx1-ubyte`, and `t10k`
+/// or `test` in place of `train`, plain or .gz), or images as `train/<class>/*.jpg` and
+/// `test/<class>/*.jpg` (or .jpeg, .png), each in a folder or in a .tar, .tar.gz or .tar.xz
+/// archive, perhaps below one leading folder. IDX images are `[N, H, W]` or `[N, H, W, C]`; their
+/// classes are `0` to `9`, unless a file `classes.txt` beside them names others, one a line. The
+/// classes of folders are numbered in alphabetical order, and images keep the order of their paths
+/// within a class. Nothing is extracted to disk. `to` is created if need be.
 ///
 /// # Errors
 /// Any variant of [`Error`] about sources, images or files. The packed file appears only when it is

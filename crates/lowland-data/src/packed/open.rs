@@ -179,6 +179,7 @@ fn split(
             offset: 2 * i as u64,
             label: labels[i],
             classes,
+            advice: "import the data again",
         });
     }
     let images = &header.sections[section];

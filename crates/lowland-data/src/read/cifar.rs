@@ -8,7 +8,7 @@
 
 use std::borrow::Cow;
 
-use super::Cifar100Labels;
+use super::{Cifar100Labels, classes};
 use crate::dataset::{About, Dataset};
 use crate::error::{Error, Result};
 use crate::source::{Listing, SourceFile};
@@ -29,7 +29,7 @@ struct Record {
 /// Reads CIFAR-10.
 pub(super) fn read_10(listing: &Listing, name: &str) -> Result<Dataset> {
     let record = Record { labels: 1, used: 0 };
-    let classes = read_classes(listing, "batches.meta.txt")?;
+    let classes = classes::read(listing, find(listing, "batches.meta.txt")?)?;
     let test = find(listing, "test_batch.bin")?;
     let batches = (1..=5)
         .map(|i| find(listing, &format!("data_batch_{i}.bin")))
@@ -61,7 +61,7 @@ pub(super) fn read_100(listing: &Listing, name: &str, labels: Cifar100Labels) ->
         Cifar100Labels::Coarse => (0, "coarse_label_names.txt", "CIFAR-100 (20 superclasses)"),
     };
     let record = Record { labels: 2, used };
-    let classes = read_classes(listing, names)?;
+    let classes = classes::read(listing, find(listing, names)?)?;
     let (train, test) = (find(listing, "train.bin")?, find(listing, "test.bin")?);
     let bytes = bytes_of(listing, train)?.len();
     let expected = 5 * bytes_of(listing, test)?.len();
@@ -83,19 +83,6 @@ fn about(name: &str, title: &str, listing: &Listing, classes: Vec<String>) -> Ab
         source: format!("{title}, binary version, from {origin}"),
         classes,
     }
-}
-
-/// The names of the classes: one a line, empty lines passed over.
-fn read_classes(listing: &Listing, name: &str) -> Result<Vec<String>> {
-    let file = find(listing, name)?;
-    let bytes = bytes_of(listing, file)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let classes: Vec<String> =
-        text.lines().map(str::trim).filter(|l| !l.is_empty()).map(str::to_string).collect();
-    if classes.is_empty() {
-        return Err(wrong_length(listing, file, bytes.len(), "it names no classes".to_string()));
-    }
-    Ok(classes)
 }
 
 /// The file of that name, wherever it lies.
@@ -143,6 +130,7 @@ fn read_split(
                     offset: (i * size + record.used) as u64,
                     label,
                     classes: classes.len(),
+                    advice: "the file is damaged or of another dataset, fetch it again",
                 });
             }
             labels.push(label);

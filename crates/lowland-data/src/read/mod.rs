@@ -1,9 +1,12 @@
 //! Readers: from the files of a source to a dataset.
 
 mod cifar;
+mod classes;
 mod decode;
 mod folder;
+mod idx;
 mod layout;
+mod mnist;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +34,8 @@ pub enum SourceKind {
     Cifar10Binary,
     /// CIFAR-100, binary version.
     Cifar100Binary,
+    /// Four IDX files, as MNIST has them.
+    Idx,
     /// JPEG or PNG images, one folder a class.
     ImageFolder,
 }
@@ -54,6 +59,7 @@ pub(crate) fn read(
         SourceKind::Cifar100Binary => {
             cifar::read_100(listing, options.name, options.cifar100_labels)?
         }
+        SourceKind::Idx => mnist::read(listing, options)?,
         SourceKind::ImageFolder => folder::read(listing, options, report)?,
     };
     Ok((kind, dataset))
@@ -70,6 +76,9 @@ fn detect(listing: &Listing) -> Result<SourceKind> {
     if is_cifar100(listing) {
         return Ok(SourceKind::Cifar100Binary);
     }
+    if mnist::is_mnist(listing) {
+        return Ok(SourceKind::Idx);
+    }
     if listing.files.iter().any(|file| FileKind::of(&file.path) == FileKind::Image) {
         return Ok(SourceKind::ImageFolder);
     }
@@ -78,7 +87,7 @@ fn detect(listing: &Listing) -> Result<SourceKind> {
         return Ok(SourceKind::Cifar100Binary);
     }
     let problem = format!(
-        "none of its {} files is a .jpg, .jpeg, .png or a CIFAR .bin file",
+        "none of its {} files is a .jpg, .jpeg, .png, a CIFAR .bin or an IDX file",
         listing.files.len()
     );
     Err(Error::UnknownSource { origin: listing.origin.clone(), problem })
@@ -87,14 +96,12 @@ fn detect(listing: &Listing) -> Result<SourceKind> {
 /// Whether CIFAR-100's files lie side by side. `train.bin` and `test.bin` alone are names that any
 /// program may give its files, also below a folder of images.
 fn is_cifar100(listing: &Listing) -> bool {
-    let folder = |path: &str| path.rsplit_once('/').map_or(String::new(), |(f, _)| f.to_string());
     let holds = |in_folder: &str, names: &[&str]| {
-        let mut files = listing.files.iter().filter(|file| folder(&file.path) == in_folder);
+        let mut files = listing.files.iter().filter(|file| file.folder() == in_folder);
         files.any(|file| names.contains(&file.name()))
     };
     listing.files.iter().filter(|file| file.name() == "train.bin").any(|file| {
-        let folder = folder(&file.path);
-        holds(&folder, &["test.bin"])
-            && holds(&folder, &["fine_label_names.txt", "coarse_label_names.txt"])
+        holds(file.folder(), &["test.bin"])
+            && holds(file.folder(), &["fine_label_names.txt", "coarse_label_names.txt"])
     })
 }

@@ -16,6 +16,9 @@ pub(crate) const MAX_IMAGE_FILE: u64 = 64 << 20;
 /// The largest file of the CIFAR binary version that is read, bytes (CIFAR-100's training file has
 /// 154 million).
 pub(crate) const MAX_BINARY_FILE: u64 = 256 << 20;
+/// The largest IDX file that is read, bytes, also once gzip is undone (EMNIST's largest has 547
+/// million).
+pub(crate) const MAX_IDX_FILE: u64 = 1 << 30;
 /// The most that is kept in memory of one archive, bytes.
 const MAX_ARCHIVE: u64 = 16 << 30;
 
@@ -54,6 +57,8 @@ pub(crate) enum FileKind {
     Image,
     /// `.bin` and `.txt`: the CIFAR binary version.
     Binary,
+    /// `...idx3-ubyte` and the like, perhaps with `.gz`.
+    Idx,
     Other,
 }
 
@@ -64,6 +69,7 @@ impl FileKind {
         match extension.as_str() {
             "jpg" | "jpeg" | "png" => FileKind::Image,
             "bin" | "txt" => FileKind::Binary,
+            _ if is_idx(path) => FileKind::Idx,
             _ => FileKind::Other,
         }
     }
@@ -73,6 +79,7 @@ impl FileKind {
         match self {
             FileKind::Image => MAX_IMAGE_FILE,
             FileKind::Binary => MAX_BINARY_FILE,
+            FileKind::Idx => MAX_IDX_FILE,
             FileKind::Other => 0,
         }
     }
@@ -104,6 +111,20 @@ impl SourceFile {
     pub fn name(&self) -> &str {
         file_name(&self.path)
     }
+
+    /// The folder, empty at the root.
+    pub fn folder(&self) -> &str {
+        self.path.rsplit_once('/').map_or("", |(folder, _)| folder)
+    }
+}
+
+/// Whether a name ends in `idx`, a digit and `-ubyte`, perhaps with `.gz` behind them.
+fn is_idx(path: &str) -> bool {
+    let path = path.to_ascii_lowercase();
+    let plain = path.strip_suffix(".gz").unwrap_or(&path);
+    let before =
+        plain.strip_suffix("-ubyte").and_then(|p| p.strip_suffix(|c: char| c.is_ascii_digit()));
+    before.is_some_and(|name| name.ends_with("idx"))
 }
 
 /// The last component of a path.

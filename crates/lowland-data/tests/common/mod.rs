@@ -140,6 +140,25 @@ pub fn cifar10_folder(prefix: &str, records: usize) -> Fixture {
     fixture
 }
 
+/// An IDX file of bytes.
+pub fn idx(dims: &[u32], bytes: &[u8]) -> Vec<u8> {
+    let sizes = dims.iter().flat_map(|size| size.to_be_bytes());
+    [0, 0, 8, dims.len() as u8].into_iter().chain(sizes).chain(bytes.iter().copied()).collect()
+}
+
+/// A set like MNIST with 20 training and 10 test images of 6x5 pixels; labels count up modulo 10.
+pub fn idx_folder(prefix: &str) -> Fixture {
+    let fixture = Fixture::new();
+    for (split, n, seed) in [("train", 20, 0), ("t10k", 10, 1)] {
+        let labels: Vec<u8> = (0..n).map(|i| i % 10).collect();
+        let images = idx(&[u32::from(n), 6, 5], &pixels(30 * usize::from(n), seed));
+        fixture.write(&format!("{prefix}{split}-images-idx3-ubyte"), &images);
+        let labels = idx(&[u32::from(n)], &labels);
+        fixture.write(&format!("{prefix}{split}-labels-idx1-ubyte"), &labels);
+    }
+    fixture
+}
+
 /// A tar stream of a folder, entries sorted.
 pub fn tar_of(folder: &Path) -> Vec<u8> {
     let mut builder = tar::Builder::new(Vec::new());
