@@ -18,7 +18,7 @@ mod split;
 mod statistics;
 mod view;
 
-pub use augment::{Augment, Augmentation, HorizontalFlip, RandomCrop};
+pub use augment::{Augment, Augmentation, Cutout, HorizontalFlip, RandomCrop};
 pub use builtin::{builtin, load_builtin, load_dataset};
 pub use dataset::{About, Dataset};
 pub use error::{Error, Extent, Place, Result};

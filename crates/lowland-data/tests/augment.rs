@@ -1,7 +1,7 @@
 //! Properties of the augmentations.
 
 use lowland_data::random::{CounterRng, Purpose};
-use lowland_data::{Augment, HorizontalFlip, RandomCrop};
+use lowland_data::{Augment, Cutout, HorizontalFlip, RandomCrop};
 use proptest::prelude::*;
 
 fn rng(sample: u64) -> CounterRng {
@@ -64,6 +64,60 @@ proptest! {
             }
         }
     }
+
+    /// Against the definition: a pixel is hidden when both its distances to the centre are small.
+    #[test]
+    fn cutout_hides_a_clipped_square(
+        h in 1usize..9, w in 1usize..9, c in 1usize..4, side in 1usize..9, sample in any::<u64>(),
+    ) {
+        prop_assume!(side <= h.min(w));
+        let mut draws = rng(sample);
+        let (y, x) = (draws.below(h) as i64, draws.below(w) as i64);
+        let (before, after) = ((side / 2) as i64, side.div_ceil(2) as i64);
+        let hides = |place: i64, centre: i64| (-before..after).contains(&(place - centre));
+        let image: Vec<f32> = (1..=h * w * c).map(|i| i as f32).collect();
+        let mut out = image.clone();
+        Cutout { side }.apply([h, w, c], &mut out, &mut rng(sample));
+        let mut area = 0;
+        for (i, (&out, &value)) in out.iter().zip(&image).enumerate() {
+            let hidden = hides((i / (w * c)) as i64, y) && hides((i / c % w) as i64, x);
+            prop_assert_eq!(out, if hidden { 0.0 } else { value });
+            area += usize::from(hidden);
+        }
+        // Never more than the square, and from any corner at least a quarter of it.
+        prop_assert!(area <= side * side * c && 4 * area >= side * side * c, "{} of {}", area, side);
+    }
+}
+
+/// An 8x8 image and a square of 4, which reaches 2 up and 1 down: by the row of its centre it
+/// covers 2, 3, 4, 4, 4, 4, 4 and 3 rows, 3.5 on average, and the columns likewise, so that it
+/// hides 12.25 pixels.
+#[test]
+fn cutout_hides_as_much_as_its_definition_says() {
+    let mut hidden = 0;
+    let mut all = 0;
+    for sample in 0..20_000 {
+        let mut image = [1.0; 64];
+        Cutout { side: 4 }.apply([8, 8, 1], &mut image, &mut rng(sample));
+        let zeros = image.iter().filter(|&&value| value == 0.0).count();
+        hidden += zeros;
+        all += usize::from(zeros == 16);
+    }
+    let mean = hidden as f64 / 20_000.0;
+    assert!((mean - 12.25).abs() < 0.1, "{mean}");
+    // Nothing is clipped at 5 of 8 rows and as many columns: 7812.5 samples, standard deviation 69.
+    assert!((all as f64 - 7812.5).abs() < 350.0, "{all}");
+}
+
+#[test]
+fn cutout_refuses_squares_larger_than_the_image() {
+    assert!(Cutout { side: 4 }.check([4, 5, 1]).is_ok());
+    assert!(Cutout { side: 0 }.check([4, 5, 1]).is_err());
+    let message = Cutout { side: 5 }.check([4, 5, 1]).unwrap_err().to_string();
+    assert_eq!(
+        message,
+        "cutout side = 5 is not possible: it must be 1 to the smaller side of the image, which is 4x5"
+    );
 }
 
 #[test]

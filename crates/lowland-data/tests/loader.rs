@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use lowland_data::random::{CounterRng, Purpose};
 use lowland_data::{
-    Augment, Batch, ChannelStats, Error, Loader, LoaderConfig, Normaliser, Result, Split, View,
-    load_builtin,
+    Augment, Batch, ChannelStats, Cutout, Error, Loader, LoaderConfig, Normaliser, Result, Split,
+    View, load_builtin,
 };
 
 /// All that is in a batch, bits included.
@@ -43,6 +43,29 @@ fn bits_do_not_depend_on_threads_or_prefetch() {
             assert!(all(&loader, 3) == want, "{workers} workers, prefetch {prefetch}");
             // A second time, with recycled buffers that hold old bits.
             assert!(all(&loader, 3) == want, "{workers} workers again");
+        }
+    }
+}
+
+/// Cutout changes nothing but the square it hides, which depends on (seed, epoch, sample) alone.
+#[test]
+fn cutout_is_the_last_change_and_a_sample_gets_its_own() {
+    let cutout = Cutout { side: 4 };
+    let plain = all(&Loader::new(digits(), config(0)).unwrap(), 3);
+    for workers in [0, 1, 3] {
+        let config = LoaderConfig { cutout: Some(cutout), ..config(workers) };
+        let hidden = all(&Loader::new(digits(), config).unwrap(), 3);
+        assert_eq!(hidden.len(), plain.len());
+        for (hidden, plain) in hidden.iter().zip(&plain) {
+            assert_eq!((&hidden.1, &hidden.2), (&plain.1, &plain.2));
+            for ((&sample, hidden), plain) in
+                plain.2.iter().zip(hidden.0.chunks(64)).zip(plain.0.chunks(64))
+            {
+                let mut want: Vec<f32> = plain.iter().map(|&word| f32::from_bits(word)).collect();
+                let mut rng = CounterRng::new(11, Purpose::Cutout, 3, u64::from(sample));
+                cutout.apply([8, 8, 1], &mut want, &mut rng);
+                assert!(hidden.iter().zip(&want).all(|(a, b)| *a == b.to_bits()));
+            }
         }
     }
 }
@@ -269,6 +292,8 @@ fn impossible_settings_are_refused() {
     assert!(colour.contains("1 finite means"), "{colour}");
     let crop = vec![Arc::new(lowland_data::RandomCrop { padding: 8 }) as _];
     assert!(refused(LoaderConfig { augment: crop, ..config(0) }).contains("crop padding = 8"));
+    let cutout = Some(Cutout { side: 9 });
+    assert!(refused(LoaderConfig { cutout, ..config(0) }).contains("cutout side = 9"));
     let empty = View::new(digits().split().clone(), Vec::new()).unwrap();
     assert!(Loader::new(empty, config(0)).is_err());
 }

@@ -2,15 +2,17 @@
 //! its own.
 //!
 //! To add one, write a file with a struct that implements [`Augment`], and name it in the two lines
-//! below.
+//! below. [`Cutout`] is the exception: it comes after normalisation.
 
 mod crop;
+mod cutout;
 mod flip;
 
 use std::fmt;
 use std::sync::Arc;
 
 pub use crop::RandomCrop;
+pub use cutout::Cutout;
 pub use flip::HorizontalFlip;
 
 use crate::error::Result;

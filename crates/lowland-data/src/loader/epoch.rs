@@ -164,12 +164,16 @@ impl Preparer {
         for (&sample, out) in samples.iter().zip(buffers.images.chunks_exact_mut(split.image_len()))
         {
             let mut image = split.image(sample as usize);
+            let rng =
+                |purpose| CounterRng::new(config.seed, purpose, self.epoch, u64::from(sample));
             if !config.augment.is_empty() {
-                let mut rng =
-                    CounterRng::new(config.seed, Purpose::Augment, self.epoch, u64::from(sample));
+                let mut rng = rng(Purpose::Augment);
                 image = scratch.apply(&config.augment, split.shape(), image, &mut rng);
             }
             normaliser.apply(image, out);
+            if let Some(cutout) = &config.cutout {
+                cutout.apply(split.shape(), out, &mut rng(Purpose::Cutout));
+            }
         }
         buffers.labels.clear();
         buffers

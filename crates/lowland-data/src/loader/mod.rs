@@ -5,7 +5,8 @@
 //! of threads nor their timing nor the batches before it change a bit. The order of an epoch is a
 //! Fisher-Yates shuffle of the view by `CounterRng::new(seed, Purpose::Shuffle, epoch, 0)`; sample
 //! i of the split is augmented with `CounterRng::new(seed, Purpose::Augment, epoch, i)`, so that it
-//! does not matter which batch it comes in.
+//! does not matter which batch it comes in. What else is drawn for a sample has a purpose of its
+//! own.
 
 mod batch;
 mod epoch;
@@ -17,7 +18,7 @@ pub use batch::Batch;
 use batch::Pool;
 pub use epoch::Epoch;
 
-use crate::augment::{self, Augmentation};
+use crate::augment::{self, Augmentation, Cutout};
 use crate::error::{Error, Result};
 use crate::random::{CounterRng, Purpose};
 use crate::statistics::{ChannelStats, Normaliser};
@@ -32,9 +33,11 @@ pub struct LoaderConfig {
     pub shuffle: bool,
     /// Changes of each image, applied one after the other.
     pub augment: Vec<Augmentation>,
+    /// A square of each image to hide, after normalisation.
+    pub cutout: Option<Cutout>,
     /// Mean and deviation to normalise by.
     pub normalise: ChannelStats,
-    /// Seed of the shuffle and of the augmentation.
+    /// Seed of the shuffle, of the augmentation and of cutout.
     pub seed: u64,
     /// Background threads; 0 prepares each batch in the caller, when it is asked for.
     pub workers: usize,
@@ -58,6 +61,7 @@ impl LoaderConfig {
             batch_size,
             shuffle: false,
             augment: Vec::new(),
+            cutout: None,
             normalise,
             seed: 0,
             workers: 1,
@@ -84,7 +88,8 @@ impl LoaderConfig {
                 "the batch does not fit into memory",
             ));
         }
-        self.augment.iter().try_for_each(|augmentation| augmentation.check(view.shape()))
+        self.augment.iter().try_for_each(|augmentation| augmentation.check(view.shape()))?;
+        self.cutout.iter().try_for_each(|cutout| cutout.check(view.shape()))
     }
 }
 
@@ -108,7 +113,7 @@ impl Loader {
     ///
     /// # Errors
     /// [`Error::Invalid`] when a setting is impossible: a batch of 0 images, no batch at all,
-    /// statistics of another number of channels, a crop larger than the image.
+    /// statistics of another number of channels, a crop or a cutout larger than the image.
     pub fn new(view: View, config: LoaderConfig) -> Result<Loader> {
         config.check(&view)?;
         let normaliser = Normaliser::new(&config.normalise, view.shape()[2])?;
