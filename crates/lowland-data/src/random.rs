@@ -14,6 +14,8 @@ pub enum Purpose {
     Cutout,
     /// The order of an epoch; stream 0.
     Shuffle,
+    /// Replacing labels; epoch 0, stream 0.
+    LabelNoise,
     /// Drawing a validation split; epoch 0, the stream is the class.
     Validation,
     /// Drawing a subset; epoch 0, the stream is the class.
@@ -26,6 +28,7 @@ impl Purpose {
             Purpose::Augment => b"augment\0",
             Purpose::Cutout => b"cutout\0\0",
             Purpose::Shuffle => b"shuffle\0",
+            Purpose::LabelNoise => b"labels\0\0",
             Purpose::Validation => b"validate",
             Purpose::Subset => b"subset\0\0",
         }
@@ -37,7 +40,8 @@ impl Purpose {
 /// The derivation is part of the contract, so that another program can draw the same numbers:
 ///
 /// - key (32 bytes) = `seed` as u64 little-endian ‖ `epoch` as u64 little-endian ‖ the purpose's tag (8 ASCII
-///   bytes, zero-padded: `augment`, `cutout`, `shuffle`, `validate`, `subset`) ‖ 8 zero bytes;
+///   bytes, zero-padded: `augment`, `cutout`, `shuffle`, `labels`, `validate`,
+///   `subset`) ‖ 8 zero bytes;
 /// - ChaCha's 64-bit stream number = `stream`, block counter 0;
 /// - a draw is the next u64 of the key stream (two 32-bit words, the low one first);
 /// - a number below n is the high half of the 128-bit product of a draw and n; its bias, below n / 2^64, is

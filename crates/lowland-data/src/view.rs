@@ -1,4 +1,4 @@
-//! Views of a split by index: subsets and validation splits without copying an image.
+//! Views of a split by index: subsets, validation splits and other labels without copying an image.
 
 use std::sync::Arc;
 
@@ -15,11 +15,14 @@ pub enum Amount {
     Count(usize),
 }
 
-/// A list of images of one split. Clones are cheap and share everything.
+/// A list of images of one split, with the split's labels or others. Clones are cheap and share
+/// everything.
 #[derive(Clone, Debug)]
 pub struct View {
     split: Arc<Split>,
     indices: Arc<[u32]>,
+    /// Labels in place of the split's, one for each image of the split.
+    labels: Option<Arc<[u16]>>,
 }
 
 impl View {
@@ -27,7 +30,7 @@ impl View {
     pub fn all(split: Arc<Split>) -> View {
         // A split holds at most u32::MAX images, so that its indices fit.
         let indices = (0..split.len() as u32).collect();
-        View { split, indices }
+        View { split, indices, labels: None }
     }
 
     /// The given images of a split, in the given order; an image may appear more than once.
@@ -42,7 +45,7 @@ impl View {
                 format!("the split has {} images", split.len()),
             ));
         }
-        Ok(View { split, indices: indices.into() })
+        Ok(View { split, indices: indices.into(), labels: None })
     }
 
     /// Number of images.
@@ -78,12 +81,23 @@ impl View {
         self.split.image(self.indices[i] as usize)
     }
 
-    /// Label of image `i` of the view.
+    /// Label of image `i` of the view. Where labels were replaced, the split behind the view still
+    /// has the true one.
     ///
     /// # Panics
     /// When `i` is not below [`len`](View::len).
     pub fn label(&self, i: usize) -> u16 {
-        self.split.label(self.indices[i] as usize)
+        self.split_labels()[self.indices[i] as usize]
+    }
+
+    /// The labels that this view gives to the images of the split, in the order of the split.
+    pub(crate) fn split_labels(&self) -> &[u16] {
+        self.labels.as_deref().unwrap_or(self.split.labels())
+    }
+
+    /// The same images with other labels: one for each image of the split, each a class.
+    pub(crate) fn relabelled(&self, labels: Arc<[u16]>) -> View {
+        View { labels: Some(labels), ..self.clone() }
     }
 
     /// Number of images of each class in the view.
@@ -107,14 +121,16 @@ impl View {
 
     /// Splits into (training, validation) with `amount` images in the second, stratified per class:
     /// disjoint, together the whole view, both in the view's order, and a function of the view and
-    /// the seed alone.
+    /// the seed alone. Where labels were [replaced](View::with_label_noise), the true ones decide
+    /// which images are drawn, and the validation images have them.
     ///
     /// # Errors
     /// [`Error::Invalid`] when one of the two would be empty.
     pub fn split_validation(&self, amount: Amount, seed: u64) -> Result<(View, View)> {
         let n = self.resolve(amount, self.len().saturating_sub(1))?;
-        let (validation, training) = self.stratified(n, seed, Purpose::Validation);
-        Ok((training, validation))
+        let truth = View { labels: None, ..self.clone() };
+        let (validation, training) = truth.stratified(n, seed, Purpose::Validation);
+        Ok((View { labels: self.labels.clone(), ..training }, validation))
     }
 
     /// Turns an amount into a count between 1 and `most`.
@@ -147,6 +163,7 @@ impl View {
         }
         let select = |wanted: bool| View {
             split: Arc::clone(&self.split),
+            labels: self.labels.clone(),
             indices: (self
                 .indices
                 .iter()

@@ -175,10 +175,9 @@ impl Preparer {
                 cutout.apply(split.shape(), out, &mut rng(Purpose::Cutout));
             }
         }
+        let labels = view.split_labels();
         buffers.labels.clear();
-        buffers
-            .labels
-            .extend(samples.iter().map(|&sample| u32::from(split.label(sample as usize))));
+        buffers.labels.extend(samples.iter().map(|&sample| u32::from(labels[sample as usize])));
         buffers.indices.clear();
         buffers.indices.extend_from_slice(samples);
         buffers
