@@ -1,6 +1,8 @@
 //! Counter-based random numbers: every draw is a pure function of (seed, purpose, epoch, stream,
 //! position).
 
+use std::f64::consts::TAU;
+
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
@@ -14,6 +16,8 @@ pub enum Purpose {
     Cutout,
     /// The order of an epoch; stream 0.
     Shuffle,
+    /// Noise on the pixels of one image; epoch 0, the stream is the sample's index in its split.
+    InputNoise,
     /// Replacing labels; epoch 0, stream 0.
     LabelNoise,
     /// Drawing a validation split; epoch 0, the stream is the class.
@@ -28,6 +32,7 @@ impl Purpose {
             Purpose::Augment => b"augment\0",
             Purpose::Cutout => b"cutout\0\0",
             Purpose::Shuffle => b"shuffle\0",
+            Purpose::InputNoise => b"noise\0\0\0",
             Purpose::LabelNoise => b"labels\0\0",
             Purpose::Validation => b"validate",
             Purpose::Subset => b"subset\0\0",
@@ -40,12 +45,15 @@ impl Purpose {
 /// The derivation is part of the contract, so that another program can draw the same numbers:
 ///
 /// - key (32 bytes) = `seed` as u64 little-endian ‖ `epoch` as u64 little-endian ‖ the purpose's tag (8 ASCII
-///   bytes, zero-padded: `augment`, `cutout`, `shuffle`, `labels`, `validate`,
+///   bytes, zero-padded: `augment`, `cutout`, `shuffle`, `noise`, `labels`, `validate`,
 ///   `subset`) ‖ 8 zero bytes;
 /// - ChaCha's 64-bit stream number = `stream`, block counter 0;
 /// - a draw is the next u64 of the key stream (two 32-bit words, the low one first);
 /// - a number below n is the high half of the 128-bit product of a draw and n; its bias, below n / 2^64, is
-///   beyond any measurement, and it always takes exactly one draw.
+///   beyond any measurement, and it always takes exactly one draw;
+/// - a uniform number in 0..1 is the top 53 bits of one draw divided by 2^53; two normal ones are made of two
+///   of those, u and v, by Box and Muller: r cos(2 pi v) and r sin(2 pi v), r = sqrt(-2 ln(1 - u)). Their
+///   last bits depend on the system's logarithm and sine; those of all others do not depend on the machine.
 #[derive(Clone, Debug)]
 pub struct CounterRng(ChaCha8Rng);
 
@@ -74,6 +82,18 @@ impl CounterRng {
     /// True with probability 1/2 (the top bit of one draw).
     pub fn coin(&mut self) -> bool {
         self.next_u64() >> 63 == 1
+    }
+
+    /// Uniform in `[0, 1)`, from exactly one draw.
+    pub fn unit(&mut self) -> f64 {
+        (self.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+    }
+
+    /// Two independent standard normal numbers, from exactly two draws.
+    pub fn normal_pair(&mut self) -> [f64; 2] {
+        let radius = (-2.0 * (1.0 - self.unit()).ln()).sqrt();
+        let (sin, cos) = (TAU * self.unit()).sin_cos();
+        [radius * cos, radius * sin]
     }
 
     /// Fisher-Yates from the last place down; `len - 1` draws.
@@ -124,6 +144,30 @@ mod tests {
         assert!(counts.iter().all(|&n| n.abs_diff(10_000) < 470), "{counts:?}");
         assert_eq!(rng.below(0), 0);
         assert_eq!(rng.below(1), 0);
+    }
+
+    /// Against the moments and two quantiles of the distributions.
+    #[test]
+    fn unit_and_normal_numbers_follow_their_distributions() {
+        let mut rng = CounterRng::new(7, Purpose::InputNoise, 0, 0);
+        let units: Vec<f64> = (0..100_000).map(|_| rng.unit()).collect();
+        let normals: Vec<f64> = (0..50_000).flat_map(|_| rng.normal_pair()).collect();
+        let mean =
+            |values: &[f64], f: fn(f64) -> f64| values.iter().map(|&v| f(v)).sum::<f64>() / 1e5;
+        assert!(units.iter().all(|u| (0.0..1.0).contains(u)));
+        // Five standard errors each: of the uniform mean 9e-4; of the normal moments 3.2e-3,
+        // 4.5e-3, 3.1e-2.
+        assert!((mean(&units, |u| u) - 0.5).abs() < 4.6e-3);
+        assert!((mean(&units, |u| u * u) - 1.0 / 3.0).abs() < 4.8e-3);
+        assert!(mean(&normals, |z| z).abs() < 1.6e-2);
+        assert!((mean(&normals, |z| z * z) - 1.0).abs() < 2.3e-2);
+        assert!((mean(&normals, |z| z.powi(4)) - 3.0).abs() < 0.16);
+        assert!((mean(&normals, |z| f64::from(z < 1.0)) - 0.841_345).abs() < 5.8e-3);
+        assert!((mean(&normals, |z| f64::from(z < -2.0)) - 0.022_750).abs() < 2.4e-3);
+        // The two of a pair do not go together: the mean product has the standard error 4.5e-3.
+        let (pairs, _) = normals.as_chunks::<2>();
+        let product = pairs.iter().map(|[a, b]| a * b).sum::<f64>() / 5e4;
+        assert!(product.abs() < 2.3e-2, "{product}");
     }
 
     #[test]

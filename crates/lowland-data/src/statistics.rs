@@ -82,10 +82,11 @@ fn mean_and_std(histogram: &[u64; 256]) -> (f32, f32) {
     (mean as f32, if spread > 0.0 { spread as f32 } else { 1.0 })
 }
 
-/// `(byte / 255 - mean) / std` for every byte and channel, computed once in f64 and rounded once to
-/// f32.
+/// `(x - mean) / std` for every value and channel, where `x` is a byte divided by 255, or already in
+/// that range. It is computed in f64 and rounded once to f32; for bytes, once for all images.
 #[derive(Clone, Debug)]
 pub struct Normaliser {
+    stats: ChannelStats,
     tables: Vec<[f32; 256]>,
 }
 
@@ -98,11 +99,20 @@ impl Normaliser {
     pub fn new(stats: &ChannelStats, channels: usize) -> Result<Normaliser> {
         stats.check(channels)?;
         let table = |(&mean, &std): (&f32, &f32)| {
-            std::array::from_fn(|byte| {
-                ((byte as f64 / 255.0 - f64::from(mean)) / f64::from(std)) as f32
-            })
+            std::array::from_fn(|byte| normalised(byte as f64 / 255.0, mean, std))
         };
-        Ok(Normaliser { tables: stats.mean.iter().zip(&stats.std).map(table).collect() })
+        let tables = stats.mean.iter().zip(&stats.std).map(table).collect();
+        Ok(Normaliser { stats: stats.clone(), tables })
+    }
+
+    /// Normalises `image` (`[H, W, C]`, values in 0..1) in place.
+    pub fn apply_in_place(&self, image: &mut [f32]) {
+        let ChannelStats { mean, std } = &self.stats;
+        for pixel in image.chunks_exact_mut(mean.len()) {
+            for ((value, &mean), &std) in pixel.iter_mut().zip(mean).zip(std) {
+                *value = normalised(f64::from(*value), mean, std);
+            }
+        }
     }
 
     /// Normalises `image` (`[H, W, C]` bytes) into `out` (`[H, W, C]`); the lengths must be equal.
@@ -122,6 +132,10 @@ impl Normaliser {
             }
         }
     }
+}
+
+fn normalised(value: f64, mean: f32, std: f32) -> f32 {
+    ((value - f64::from(mean)) / f64::from(std)) as f32
 }
 
 fn fixed<const C: usize>(tables: [&[f32; 256]; C], image: &[u8], out: &mut [f32]) {
@@ -177,6 +191,9 @@ mod tests {
             for (byte, v) in bytes.iter().zip(&out) {
                 assert_eq!(*v, ((f64::from(*byte) / 255.0 - 0.25) / 0.5) as f32);
             }
+            let mut values: Vec<f32> = bytes[..len].iter().map(|&b| f32::from(b) / 255.0).collect();
+            Normaliser::new(&stats, c)?.apply_in_place(&mut values);
+            assert!(values.iter().zip(&out).all(|(a, b)| (a - b).abs() < 1e-6));
         }
         Ok(())
     }

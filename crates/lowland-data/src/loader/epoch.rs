@@ -165,14 +165,20 @@ impl Preparer {
         {
             let mut image = split.image(sample as usize);
             let rng =
-                |purpose| CounterRng::new(config.seed, purpose, self.epoch, u64::from(sample));
+                |purpose, epoch| CounterRng::new(config.seed, purpose, epoch, u64::from(sample));
             if !config.augment.is_empty() {
-                let mut rng = rng(Purpose::Augment);
+                let mut rng = rng(Purpose::Augment, self.epoch);
                 image = scratch.apply(&config.augment, split.shape(), image, &mut rng);
             }
-            normaliser.apply(image, out);
+            match &config.input_noise {
+                None => normaliser.apply(image, out),
+                Some(noise) => {
+                    noise.apply(image, out, &mut rng(Purpose::InputNoise, 0));
+                    normaliser.apply_in_place(out);
+                }
+            }
             if let Some(cutout) = &config.cutout {
-                cutout.apply(split.shape(), out, &mut rng(Purpose::Cutout));
+                cutout.apply(split.shape(), out, &mut rng(Purpose::Cutout, self.epoch));
             }
         }
         let labels = view.split_labels();

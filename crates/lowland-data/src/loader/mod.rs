@@ -20,6 +20,7 @@ pub use epoch::Epoch;
 
 use crate::augment::{self, Augmentation, Cutout};
 use crate::error::{Error, Result};
+use crate::input_noise::InputNoise;
 use crate::random::{CounterRng, Purpose};
 use crate::statistics::{ChannelStats, Normaliser};
 use crate::view::View;
@@ -33,11 +34,14 @@ pub struct LoaderConfig {
     pub shuffle: bool,
     /// Changes of each image, applied one after the other.
     pub augment: Vec<Augmentation>,
+    /// Noise on each image after augmentation and before normalisation, the same in every epoch: to
+    /// test a network, not to train one.
+    pub input_noise: Option<InputNoise>,
     /// A square of each image to hide, after normalisation.
     pub cutout: Option<Cutout>,
     /// Mean and deviation to normalise by.
     pub normalise: ChannelStats,
-    /// Seed of the shuffle, of the augmentation and of cutout.
+    /// Seed of the shuffle, of the augmentation, of the noise on images and of cutout.
     pub seed: u64,
     /// Background threads; 0 prepares each batch in the caller, when it is asked for.
     pub workers: usize,
@@ -61,6 +65,7 @@ impl LoaderConfig {
             batch_size,
             shuffle: false,
             augment: Vec::new(),
+            input_noise: None,
             cutout: None,
             normalise,
             seed: 0,
@@ -89,6 +94,7 @@ impl LoaderConfig {
             ));
         }
         self.augment.iter().try_for_each(|augmentation| augmentation.check(view.shape()))?;
+        self.input_noise.iter().try_for_each(InputNoise::check)?;
         self.cutout.iter().try_for_each(|cutout| cutout.check(view.shape()))
     }
 }
@@ -113,7 +119,8 @@ impl Loader {
     ///
     /// # Errors
     /// [`Error::Invalid`] when a setting is impossible: a batch of 0 images, no batch at all,
-    /// statistics of another number of channels, a crop or a cutout larger than the image.
+    /// statistics of another number of channels, a crop or a cutout larger than the image, negative
+    /// noise.
     pub fn new(view: View, config: LoaderConfig) -> Result<Loader> {
         config.check(&view)?;
         let normaliser = Normaliser::new(&config.normalise, view.shape()[2])?;
