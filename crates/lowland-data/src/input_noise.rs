@@ -21,8 +21,8 @@ pub enum NoiseKind {
 /// before normalisation.
 ///
 /// The robustness test of L. Chen, L. Jin and M. Shang, "Zero Stability Well Predicts Performance
-/// of Convolutional Neural Networks", AAAI 2022, arXiv 2206.13100. The authors' code does not
-/// contain it. Their uniform noise is taken to be on `[0, 1)`, as `torch.rand` draws it.
+/// of Convolutional Neural Networks", AAAI 2022, arXiv 2206.13100. Uniform noise
+/// is taken to be on `[0, 1)`, as `torch.rand` draws it.
 ///
 /// The random numbers are [`CounterRng::new`]`(seed, Purpose::InputNoise, 0, sample)`: a sample
 /// gets the same noise in every epoch, so that two networks are tested on the same images. Values
