@@ -1,20 +1,15 @@
 //! The loader on images of CIFAR's size: crop, flip and normalise, and what more can be asked of it.
 
 use std::hint::black_box;
-use std::sync::Arc;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
-use lowland_data::{
-    ChannelStats, Cutout, InputNoise, Loader, LoaderConfig, NoiseKind, Split, View,
-};
+use lowland_benches::images;
+use lowland_data::{ChannelStats, Cutout, InputNoise, Loader, LoaderConfig, NoiseKind};
 
 const IMAGES: usize = 5_000;
 
 fn loader(criterion: &mut Criterion) {
-    let pixels: Vec<u8> = (0..IMAGES * 32 * 32 * 3).map(|i| (i * 2_654_435_761) as u8).collect();
-    let labels: Vec<u16> = (0..IMAGES).map(|i| (i % 10) as u16).collect();
-    let split = Split::new([32, 32, 3], pixels, labels, 10).expect("the sizes fit");
-    let view = View::all(Arc::new(split));
+    let view = images(IMAGES).expect("the sizes fit");
     let mut group = criterion.benchmark_group("loader");
     group.sample_size(10).throughput(Throughput::Elements(IMAGES as u64));
     let with = |workers| LoaderConfig {
