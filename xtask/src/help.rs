@@ -25,10 +25,13 @@ const TEST: &str = "\
 Run the tests of the whole workspace in release form, documentation included.
 
 Usage: cargo xtask test [FILTER] [-- TEST_ARGUMENTS]
+       cargo xtask test --each-isa
 
 Arguments:
   FILTER          run the tests whose names hold this text
   TEST_ARGUMENTS  for the test programs themselves, such as --nocapture
+  --each-isa      run all tests, and then those whose results go through the kernels of the CPU
+                  backend once more with each slower instruction set that this processor has
 
 Examples:
   cargo xtask test
@@ -37,8 +40,8 @@ Examples:
 
 const CI: &str = "\
 Run every check that a change has to pass, one after the other, and stop at the first that fails:
-the layout of the workspace, formatting, lints, documentation, tests, and the book where mdbook is
-installed.
+the layout of the workspace, formatting, lints, documentation, tests, those of the CPU's kernels with
+each slower instruction set, and the book where mdbook is installed.
 
 Usage: cargo xtask ci
 ";

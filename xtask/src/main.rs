@@ -1,8 +1,10 @@
 //! The runner people type: it builds, spawns and checks. It has no dependencies, so that it is there
 //! within seconds of a fresh clone.
 
+mod built;
 mod ci;
 mod help;
+mod isa;
 mod layout;
 mod spawn;
 
@@ -35,9 +37,20 @@ fn main() -> ExitCode {
     }
 }
 
-/// Tests of the whole workspace, or those whose names hold a filter.
+/// Tests of the whole workspace, or those whose names hold a filter; or all of them, and those of the
+/// CPU's kernels once more with each slower instruction set.
 fn test(arguments: &[String]) -> ExitCode {
-    run(cargo(&["test", "--release", "--workspace"]).args(arguments))
+    let mut all = cargo(&["test", "--release", "--workspace"]);
+    match arguments {
+        [flag] if flag == "--each-isa" => match run(&mut all) {
+            ExitCode::SUCCESS => isa::test_slower(),
+            code => code,
+        },
+        _ if arguments.iter().take_while(|a| *a != "--").any(|a| a == "--each-isa") => {
+            usage("`--each-isa` runs whole test programs: give it alone")
+        }
+        _ => run(all.args(arguments)),
+    }
 }
 
 fn show(text: &str) -> ExitCode {
