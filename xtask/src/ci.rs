@@ -3,8 +3,8 @@
 use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
-use crate::layout;
 use crate::spawn::{cargo, root, run};
+use crate::{guard, layout};
 
 /// Runs all checks; the first that fails ends it.
 pub fn all() -> ExitCode {
@@ -16,7 +16,11 @@ pub fn all() -> ExitCode {
         ("documentation", documentation),
         ("tests with each instruction set", this(&["test", "--each-isa"])),
     ];
-    let mut skipped: Vec<String> = Vec::new();
+    let mut skipped = Vec::new();
+    match guard::unavailable() {
+        None => steps.push(("the guard against regressions", this(&["guard"]))),
+        Some(why) => skipped.push(format!("the guard against regressions: {why}")),
+    }
     let book = root().join("docs");
     if !book.join("book.toml").exists() {
         skipped.push("the book: there is no docs/book.toml".into());

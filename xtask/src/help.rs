@@ -11,6 +11,7 @@ Experiments (built in release form first, then run):
 
 Development:
   test     all tests, or those whose names hold a filter
+  guard    count the instructions of kernels and steps, and compare with the committed figures
   ci       every check that a change has to pass
 
 `cargo xtask COMMAND --help` tells more.
@@ -38,10 +39,22 @@ Examples:
   cargo xtask test golden -- --nocapture
 ";
 
+const GUARD: &str = "\
+Count the instructions of every kind of op, of optimizers, of the loader and of steps of a network,
+by valgrind's callgrind, and compare them with benches/instructions.toml. Fails where one takes more
+than its figure by 3 %, or by 10 % with another compiler than the figures are of.
+
+Usage: cargo xtask guard [--update]
+
+Arguments:
+  --update  write what was counted to benches/instructions.toml
+";
+
 const CI: &str = "\
 Run every check that a change has to pass, one after the other, and stop at the first that fails:
 the layout of the workspace, formatting, lints, documentation, tests, those of the CPU's kernels with
-each slower instruction set, and the book where mdbook is installed.
+each slower instruction set, the guard against regressions where valgrind is installed, and the book
+where mdbook is.
 
 Usage: cargo xtask ci
 ";
@@ -50,6 +63,7 @@ Usage: cargo xtask ci
 pub fn of(command: &str) -> &'static str {
     match command {
         "test" => TEST,
+        "guard" => GUARD,
         "ci" => CI,
         _ => ALL,
     }

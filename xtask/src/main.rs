@@ -3,6 +3,7 @@
 
 mod built;
 mod ci;
+mod guard;
 mod help;
 mod isa;
 mod layout;
@@ -21,12 +22,17 @@ fn main() -> ExitCode {
     let wants_help = rest.iter().take_while(|a| *a != "--").any(|a| a == "-h" || a == "--help");
     match command {
         "train" | "demo" | "data" | "bench" => spawn::lowland(command, rest),
-        "test" | "ci" if wants_help => show(help::of(command)),
+        "test" | "guard" | "ci" if wants_help => show(help::of(command)),
         "test" => test(rest),
+        "guard" => match rest {
+            [] => guard::guard(false),
+            [flag] if flag == "--update" => guard::guard(true),
+            _ => usage(&format!("`guard` takes `--update` alone, got `{}`", rest.join(" "))),
+        },
         "ci" if rest.is_empty() => ci::all(),
         "ci" => usage(&format!("`ci` takes no arguments, got `{}`", rest.join(" "))),
         "help" | "-h" | "--help" => match rest.first().map(String::as_str) {
-            Some(command @ ("test" | "ci")) => show(help::of(command)),
+            Some(command @ ("test" | "guard" | "ci")) => show(help::of(command)),
             Some(command @ ("train" | "demo" | "data" | "bench")) => {
                 spawn::lowland(command, &["--help".to_string()])
             }
