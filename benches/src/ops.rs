@@ -3,9 +3,9 @@
 use std::sync::Arc;
 
 use lowland_core::op::{
-    Accumulate, BatchNorm, Binary, BinaryKind, Broadcast, Conv2d, CrossEntropy, Fill, MatMul, Op,
-    Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice, Softmax, Step, Unary,
-    UnaryKind,
+    Accumulate, BatchNorm, Binary, BinaryKind, Broadcast, Conv2d, CrossEntropy, Epilogue, Fill,
+    MatMul, Op, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice, Softmax,
+    Step, Unary, UnaryKind,
 };
 use lowland_core::{Clock, Result, Shape};
 use lowland_optim::Adam;
@@ -42,6 +42,7 @@ fn convolutions(batch: usize) -> Result<Vec<NamedOp>> {
         let w = Shape::from([to, from, kernel, kernel]);
         let conv = Conv2d::new(x, w, [stride; 2], [kernel / 2; 2], 1)?;
         ops.push((format!("conv_{name}_forward"), Op::Conv2d(conv)));
+        ops.push((format!("conv_{name}_statistics"), Op::Conv2dStatistics(conv)));
         ops.push((format!("conv_{name}_grad_input"), Op::Conv2dGradInput(conv)));
         ops.push((format!("conv_{name}_grad_weight"), Op::Conv2dGradWeight(conv)));
     }
@@ -78,7 +79,8 @@ fn layers(batch: usize) -> Result<Vec<NamedOp>> {
     let shape = activations(batch);
     let last = Shape::from([batch, 8, 8, 64]);
     let norm = BatchNorm::training(shape.len() / 16, 16, 1e-5)?;
-    let given = BatchNorm::inference(shape.len() / 16, 16, 1e-5)?;
+    let (relu, add_relu) =
+        (norm.with_epilogue(Epilogue::Relu), norm.with_epilogue(Epilogue::AddRelu));
     let pool = |kind| Pool2d::new(kind, shape, [2, 2], [2, 2], [0, 0]);
     let (average, max) = (pool(PoolKind::Average)?, pool(PoolKind::Max)?);
     let classes = CrossEntropy::new(batch, 10, 0.0)?;
@@ -89,8 +91,14 @@ fn layers(batch: usize) -> Result<Vec<NamedOp>> {
     let ops = [
         ("batch_norm", Op::BatchNorm(norm)),
         ("batch_norm_grad", Op::BatchNormGrad(norm)),
-        ("batch_norm_inference", Op::BatchNormInference(given)),
-        ("batch_norm_inference_grad", Op::BatchNormInferenceGrad(given)),
+        ("batch_norm_inference", Op::BatchNormInference(norm)),
+        ("batch_norm_inference_grad", Op::BatchNormInferenceGrad(norm)),
+        ("batch_norm_relu", Op::BatchNorm(relu)),
+        ("batch_norm_relu_grad", Op::BatchNormGrad(relu)),
+        ("batch_norm_relu_inference", Op::BatchNormInference(relu)),
+        ("batch_norm_add_relu", Op::BatchNorm(add_relu)),
+        ("batch_norm_add_relu_grad", Op::BatchNormGrad(add_relu)),
+        ("batch_norm_add_relu_inference", Op::BatchNormInference(add_relu)),
         ("average_pool", Op::Pool2d(average)),
         ("average_pool_grad", Op::Pool2dGrad(average)),
         ("max_pool", Op::Pool2d(max)),

@@ -31,9 +31,13 @@ impl Cpu {
     /// then tells.
     ///
     /// The results of ops do not depend on the number of threads, in any bit.
+    ///
+    /// The kernels are those that `LOWLAND_CPU_ISA` names, where it names some that this processor
+    /// can run, and else the fastest. [`Isa::from_env`] tells a wrong name.
     #[must_use]
     pub fn new(threads: usize) -> Self {
-        Cpu { isa: Isa::detect(), threads: Threads::new(threads), pool: Arc::default() }
+        let isa = Isa::from_env().unwrap_or_else(|_| Isa::detect());
+        Cpu { isa, threads: Threads::new(threads), pool: Arc::default() }
     }
 
     /// [`Cpu::new`], with the kernels of one instruction set rather than the fastest there is.
@@ -158,4 +162,15 @@ impl Backend for Cpu {
 
 pub(crate) fn unsupported(op: &str, dtype: DType) -> Error {
     Error::Unsupported { op: op.into(), backend: NAME.into(), dtype }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_instruction_set_is_the_one_that_the_variable_names() {
+        let expected = std::env::var(Isa::VARIABLE).unwrap_or(Isa::detect().name().into());
+        assert_eq!(Cpu::new(1).isa().name(), expected);
+    }
 }
