@@ -14,6 +14,7 @@ mod values;
 pub mod layers;
 pub mod state_dict;
 pub mod store;
+pub mod zero_stability;
 pub mod zoo;
 
 pub use atomic::write_atomically;
