@@ -31,6 +31,13 @@ pub enum Init {
         /// The largest magnitude.
         bound: f64,
     },
+    /// Uniform in `low..high`.
+    Between {
+        /// The smallest value.
+        low: f64,
+        /// The value that all stay below.
+        high: f64,
+    },
     /// Normal with mean 0 and variance 2 / fan: He et al. 2015, "Delving Deep into Rectifiers",
     /// equations 10 (fan-in) and 14 (fan-out).
     HeNormal(Fan),
@@ -74,6 +81,10 @@ impl Init {
             Init::Constant(value) => vec![value; shape.len()],
             Init::Normal { std } => normal(std, &mut rng),
             Init::Uniform { bound } => uniform(bound, &mut rng),
+            Init::Between { low, high } => {
+                let one = |_| low + (high - low) * rng.random::<f64>();
+                (0..shape.len()).map(one).collect()
+            }
             Init::HeNormal(fan) => normal((2.0 / fan.of(shape) as f64).sqrt(), &mut rng),
             Init::KaimingUniform { a } => {
                 let fan = Fan::In.of(shape) as f64;
@@ -125,6 +136,10 @@ mod tests {
         let linear = Shape::from([100, 300]);
         assert_moments(Init::Normal { std: 0.3 }, linear, 0.09, 3.0);
         assert_moments(Init::Uniform { bound: 0.3 }, linear, 0.03, 1.8);
+        let values = Init::Between { low: -0.1, high: 0.0 }.values(7, "k", &linear);
+        assert!(values.iter().all(|v| (-0.1..0.0).contains(v)));
+        let (mean, var) = mean_and_var(&values);
+        assert!((mean + 0.05).abs() < 1e-3 && (var - 0.01 / 12.0).abs() < 2e-5, "{mean} {var}");
         assert_moments(Init::HeNormal(Fan::In), conv, 2.0 / 288.0, 3.0);
         assert_moments(Init::HeNormal(Fan::Out), conv, 2.0 / 576.0, 3.0);
         assert_moments(Init::KaimingUniform { a: 1.0 }, conv, 1.0 / 288.0, 1.8);

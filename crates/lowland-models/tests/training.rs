@@ -208,10 +208,8 @@ fn fused_and_separate_layers_train_alike() {
     let device = common::device();
     let train = |dtype, shortcut, fusion: Fusion| {
         let (images, labels) = common::batch(&device, dtype, 5);
-        let Model { module, store, name, input, classes, multiply_adds } =
-            common::narrow(&device, dtype, smallest(shortcut));
-        let store = store.with_fusion(fusion);
-        let model = Model { module, store, name, input, classes, multiply_adds };
+        let model = common::narrow(&device, dtype, smallest(shortcut));
+        let model = Model { store: model.store.with_fusion(fusion), ..model };
         let losses = descend(&model, &images, &labels, 3);
         let by_given = Pass::eval(&model.store).with_gradients();
         model.store.zero_grad().unwrap();

@@ -28,6 +28,8 @@ pub enum Role {
     NormWeight,
     /// The shift of a normalisation, `[C]`.
     NormBias,
+    /// A trainable number in the combination of a block's states, `[1]`.
+    Coefficient,
 }
 
 /// A handle on a trainable tensor. The numbers are in a [`ParamStore`].

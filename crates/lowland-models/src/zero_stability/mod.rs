@@ -26,4 +26,5 @@ mod scheme;
 mod stability;
 
 pub use scheme::Scheme;
+pub(crate) use scheme::coefficients_of;
 pub use stability::{Root, Stability};

@@ -49,8 +49,7 @@ impl Scheme {
     /// [`Error::Config`] of the field `c` where it is 0 or not finite, or so small that the
     /// coefficients are not finite.
     pub fn from_c(c: f64) -> Result<Self> {
-        let a = [(3.0 * c + 3.0) / (4.0 * c), -1.0 / c, (c + 1.0) / (4.0 * c)];
-        let b0 = (3.0 * c - 1.0) / (2.0 * c);
+        let (a, b0) = coefficients_of(c);
         let usable = Scheme::new(&a).and_then(|scheme| scheme.with_b0(b0));
         usable.map_err(|_| {
             let message = format!("{c}; the coefficients divide by it, it can be any number but 0");
@@ -100,6 +99,12 @@ impl Scheme {
         let slope = k as f64 - products.sum::<f64>();
         self.b0.is_none_or(|b0| (b0 - slope).abs() <= 1e-5 * (1.0 + b0.abs()))
     }
+}
+
+/// a0, a1 and a2, and b0 of a ZeroSNet with parameter c.
+pub(crate) fn coefficients_of(c: f64) -> ([f64; 3], f64) {
+    let a = [(3.0 * c + 3.0) / (4.0 * c), -1.0 / c, (c + 1.0) / (4.0 * c)];
+    (a, (3.0 * c - 1.0) / (2.0 * c))
 }
 
 fn finite(coefficient: f64) -> Result<()> {

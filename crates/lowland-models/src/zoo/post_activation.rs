@@ -1,35 +1,25 @@
-//! Two 3x3 convolutions and a shortcut: the block of He et al. 2016 for small images.
+//! Blocks of ResNets and of plain networks: normalisation behind each convolution.
 
 use lowland_core::{Result, Shape};
 use lowland_tensor::Tensor;
 
-use super::Shortcut;
-use crate::layers::{Conv2dSpec, ConvNorm};
-use crate::{Fan, Init, Module, Pass, Scope};
+use super::plan::BlockPlan;
+use crate::layers::ConvNorm;
+use crate::{Module, Pass, Scope};
 
-/// A convolution as residual networks have them: no bias, zeros around so that stride 1 keeps the
-/// size, He normal by fan-out.
-pub(super) fn conv(inputs: usize, outputs: usize, kernel: usize, stride: usize) -> Conv2dSpec {
-    Conv2dSpec {
-        stride: [stride; 2],
-        padding: [kernel / 2; 2],
-        bias: false,
-        init: Init::HeNormal(Fan::Out),
-        ..Conv2dSpec::new(inputs, outputs, kernel)
-    }
-}
-
-/// `relu(bn2(conv2(relu(bn1(conv1 x)))) + shortcut(x))`.
+/// `relu(F(x) + shortcut(x))`, where F is convolutions and normalisations with a ReLU between them.
 #[derive(Debug)]
-pub(super) struct BasicBlock {
-    first: ConvNorm,
-    second: ConvNorm,
+pub(super) struct PostActivation {
+    inner: Vec<ConvNorm>,
+    last: ConvNorm,
     shortcut: Path,
 }
 
 /// What is added to the residual.
 #[derive(Debug)]
 enum Path {
+    /// In plain networks.
+    Nothing,
     Identity,
     /// Shortcut A: every `stride`-th pixel, and channels of zeros before and after.
     Subsample {
@@ -41,45 +31,49 @@ enum Path {
     Projection(Box<ConvNorm>),
 }
 
-impl BasicBlock {
-    pub(super) fn new(
-        mut scope: Scope<'_>,
-        inputs: usize,
-        outputs: usize,
-        stride: usize,
-        shortcut: Shortcut,
-    ) -> Result<Self> {
-        let mut pair = |conv_name: &str, norm_name: &str, spec: &Conv2dSpec| {
-            ConvNorm::new(scope.reborrow(), conv_name, norm_name, spec)
+impl PostActivation {
+    /// Declares `conv1`, `bn1`, `conv2`, `bn2` and so on, and for shortcut B `short_conv` and
+    /// `short_bn`.
+    pub(super) fn new(mut scope: Scope<'_>, plan: &BlockPlan) -> Result<Self> {
+        let mut layer = |i: usize, window: &super::plan::Window| {
+            let names = [format!("conv{i}"), format!("bn{i}")];
+            ConvNorm::new(scope.reborrow(), &names[0], &names[1], &window.spec())
         };
-        let first = pair("conv1", "bn1", &conv(inputs, outputs, 3, stride))?;
-        let second = pair("conv2", "bn2", &conv(outputs, outputs, 3, 1))?;
-        let shortcut = match shortcut {
-            _ if (stride, inputs) == (1, outputs) => Path::Identity,
-            Shortcut::A => {
-                let added = outputs - inputs;
-                Path::Subsample { stride, before: added / 2, after: added - added / 2 }
+        let inner = plan.inner.iter().zip(1..).map(|(window, i)| layer(i, window));
+        let inner = inner.collect::<Result<Vec<_>>>()?;
+        let last = layer(inner.len() + 1, &plan.last)?;
+        let shortcut = match plan.projections.first() {
+            None => Path::Nothing,
+            Some(Some(window)) => {
+                let conv = ConvNorm::new(scope, "short_conv", "short_bn", &window.spec())?;
+                Path::Projection(Box::new(conv))
             }
-            Shortcut::B => {
-                let spec = conv(inputs, outputs, 1, stride);
-                Path::Projection(Box::new(pair("short_conv", "short_bn", &spec)?))
+            Some(None) if (plan.inputs, plan.stride) == (plan.outputs, 1) => Path::Identity,
+            Some(None) => {
+                let added = plan.outputs - plan.inputs;
+                let before = added / 2;
+                Path::Subsample { stride: plan.stride, before, after: added - before }
             }
         };
-        Ok(BasicBlock { first, second, shortcut })
+        Ok(PostActivation { inner, last, shortcut })
     }
 }
 
-impl Module for BasicBlock {
+impl Module for PostActivation {
     fn forward(&self, x: &Tensor, pass: &Pass<'_>) -> Result<Tensor> {
-        let h = self.first.forward_relu(x, pass)?;
-        let short = match &self.shortcut {
+        let mut h = x.clone();
+        for layer in &self.inner {
+            h = layer.forward_relu(&h, pass)?;
+        }
+        let shortcut = match &self.shortcut {
+            Path::Nothing => return self.last.forward_relu(&h, pass),
             Path::Identity => x.clone(),
             &Path::Subsample { stride, before, after } => {
                 subsample(x, stride)?.pad_channels(before, after)?
             }
-            Path::Projection(short) => short.forward(x, pass)?,
+            Path::Projection(conv) => conv.forward(x, pass)?,
         };
-        self.second.forward_add_relu(&h, &short, pass)
+        self.last.forward_add_relu(&h, &shortcut, pass)
     }
 }
 
@@ -98,6 +92,8 @@ mod tests {
     use lowland_core::DType;
     use lowland_tensor::Device;
 
+    use super::super::family::Shortcut;
+    use super::super::plan::Window;
     use super::*;
     use crate::{ParamStore, StateDict, StoreBuilder};
 
@@ -111,9 +107,19 @@ mod tests {
         outputs: usize,
         stride: usize,
         shortcut: Shortcut,
-    ) -> (BasicBlock, ParamStore) {
+    ) -> (PostActivation, ParamStore) {
         let mut builder = StoreBuilder::new();
-        let block = BasicBlock::new(builder.root(), inputs, outputs, stride, shortcut).unwrap();
+        let window = |inputs, kernel, stride| Window { inputs, outputs, kernel, stride };
+        let projected = shortcut == Shortcut::B && (inputs, stride) != (outputs, 1);
+        let plan = BlockPlan {
+            inputs,
+            outputs,
+            stride,
+            inner: vec![window(inputs, 3, stride)],
+            last: window(outputs, 3, 1),
+            projections: vec![projected.then_some(window(inputs, 1, stride))],
+        };
+        let block = PostActivation::new(builder.root(), &plan).unwrap();
         let store = builder.build(&device(), DType::F64, 0).unwrap();
         let mut state = StateDict::default();
         let mut scale = store.state_dict().unwrap().tensors.remove("bn2.weight").unwrap();
