@@ -56,6 +56,20 @@ fn parameter_counts_of_other_families_are_known() {
     assert_eq!(count("lm-resnet164", 10), 1_703_258 + 2 * (16 + 64 + 128) + 51);
 }
 
+/// Every block more of a stage adds as many numbers.
+#[test]
+fn deep_zerosnets_grow_evenly() {
+    let depths = ["164", "326", "650", "1298"];
+    let counts = depths.map(|n| find(&format!("zerosnet{n}")).unwrap().parameters(3, 10).unwrap());
+    // n is 18, 36, 72 and 144.
+    let per_n = (counts[1] - counts[0]) / 18;
+    assert_eq!(counts[2] - counts[1], 36 * per_n);
+    assert_eq!(counts[3] - counts[2], 72 * per_n);
+    // A bottleneck of width w: 17 w² in convolutions and 12 w in normalisations.
+    let each = [16, 32, 64].map(|w| 17 * w * w + 12 * w);
+    assert_eq!(per_n, each.iter().sum::<usize>());
+}
+
 /// The golden counts include parameters that the authors' modules never use; what gets a gradient is
 /// what is here.
 #[test]

@@ -237,6 +237,22 @@ mod tests {
     }
 
     #[test]
+    fn roots_of_any_polynomial_multiply_to_its_last_coefficient() {
+        let shape = |n: usize| lowland_core::Shape::from([n]);
+        let draw = |seed| crate::Init::Uniform { bound: 2.0 }.values(seed, "c", &shape(8));
+        for seed in 0..500 {
+            let polynomial = Polynomial::new(draw(seed)[..1 + seed as usize % 8].to_vec());
+            let found = polynomial.roots();
+            let count: usize = found.iter().map(|root| root.multiplicity).sum();
+            assert_eq!(count, polynomial.degree(), "{polynomial:?}: {found:?}");
+            assert!(found.iter().all(|root| polynomial.vanishes(0, root.at)), "{polynomial:?}");
+            let product = found.iter().fold(1.0, |product, root| product * root.at.modulus());
+            let last = polynomial.lower[0].abs();
+            assert!((product - last).abs() < 1e-9 * last, "{polynomial:?}: {found:?}");
+        }
+    }
+
+    #[test]
     fn roots_that_are_only_close_stay_apart() {
         for gap in [1e-2, 1e-4, 1e-6] {
             let found = with_roots(&[1.0, 1.0 + gap]).roots();

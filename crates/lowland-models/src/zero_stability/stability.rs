@@ -146,7 +146,8 @@ mod tests {
         }
     }
 
-    /// At c = 1/3 + d the parasitic roots are about 1 ± sqrt(-9 d / 2), with modulus² = a2 = 1 - 9 d / 4.
+    /// At c = 1/3 + d the parasitic roots are about 1 ± sqrt(-9 d / 2), with
+    /// modulus² = a2 = 1 - 9 d / 4.
     #[test]
     fn the_edges_of_the_stable_region_are_sharp() {
         let stable = |c: f64| Scheme::from_c(c).unwrap().analyse().zero_stable;

@@ -30,8 +30,8 @@ pub enum Family {
     /// changes, each of the three states goes through a 1x1 convolution of its own, and what comes out
     /// is the history of the blocks that follow.
     ///
-    /// With [`Stem::ImageNet`] it is the authors' other form: the convolution of `h_n` takes the
-    /// activated state, and there is no normalisation before the mean over the pixels.
+    /// With [`Stem::ImageNet`](super::Stem::ImageNet) it is the authors' other form: the convolution of
+    /// `h_n` takes the activated state, and there is no normalisation before the mean over the pixels.
     ZeroSNet(Coefficients),
 }
 

@@ -69,7 +69,12 @@ impl Spec {
 
     /// Channels behind the last block.
     pub(super) fn features(&self) -> usize {
-        self.widths.last().copied().unwrap_or(0) * self.block.expansion()
+        self.expanded(self.widths.last().copied().unwrap_or(0))
+    }
+
+    /// Channels behind a block of this width.
+    fn expanded(&self, width: usize) -> usize {
+        width.saturating_mul(self.block.expansion())
     }
 
     /// All blocks in order.
@@ -81,7 +86,7 @@ impl Spec {
             (0..n).map(move |i| (width, if stage > 0 && i == 0 { 2 } else { 1 }))
         });
         each.enumerate().map(move |(index, (width, stride))| {
-            let outputs = width * self.block.expansion();
+            let outputs = self.expanded(width);
             let inputs = states[0];
             let added = self.states_added(index, (inputs, stride) == (outputs, 1));
             let (inner, last) = self.branch(inputs, width, stride);
@@ -135,7 +140,7 @@ impl Spec {
             Block::Basic => (vec![window(inputs, width, 3, stride)], window(width, width, 3, 1)),
             Block::Bottleneck => {
                 let inner = vec![window(inputs, width, 1, 1), window(width, width, 3, stride)];
-                (inner, window(width, width * self.block.expansion(), 1, 1))
+                (inner, window(width, self.expanded(width), 1, 1))
             }
         }
     }

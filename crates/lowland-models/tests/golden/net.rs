@@ -45,6 +45,12 @@ impl Net<'_> {
         }
     }
 
+    /// Whether this build has such networks.
+    pub fn is_known(&self) -> Check<bool> {
+        let kind = self.kind()?;
+        Ok(KINDS.contains(&family_of(&kind)))
+    }
+
     pub fn structure(&self) -> Check<Structure> {
         for (key, expected) in [("input", "NCHW"), ("conv_weight", "OIHW"), ("linear_weight", "OI")]
         {
@@ -84,7 +90,7 @@ impl Net<'_> {
     /// say so.
     fn of_kind(&self) -> Check<Structure> {
         let kind = self.text("/config/kind")?;
-        let family = match kind.split('-').next().unwrap_or_default() {
+        let family = match family_of(&kind) {
             "ResNet" => Family::ResNet { shortcut: self.value("/config/shortcut")? },
             "Plain" => Family::Plain,
             "PreAct" => Family::PreActResNet,
@@ -128,6 +134,14 @@ impl Net<'_> {
     pub fn error(&self, pointer: &str, message: &str) -> Box<dyn std::error::Error> {
         self.file.entry(&format!("/nets/{}{pointer}", self.name), message).into()
     }
+}
+
+/// What kinds begin with.
+const KINDS: [&str; 5] = ["ResNet", "Plain", "PreAct", "LM", "ZeroSNet"];
+
+/// The beginning of a kind, such as that of `ResNet-20`.
+fn family_of(kind: &str) -> &str {
+    kind.split(['-', ' ']).next().unwrap_or_default()
 }
 
 fn fixed([a0, a1, a2, b0]: [f64; 4]) -> Coefficients {
