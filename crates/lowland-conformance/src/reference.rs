@@ -132,17 +132,21 @@ fn evaluate(op: &Op, dtype: DType, inputs: &[Values], before: &[Values]) -> Resu
 }
 
 /// A step by the chain itself, segment by segment.
-fn step<T: Real>(op: &Step, grads: &[Values], before: &[Values]) -> Vec<Values> {
+fn step<T: Real>(op: &Step, read: &[Values], before: &[Values]) -> Vec<Values> {
     let typed = |values: &Values| (0..values.len()).map(|i| T::of(values.get(i))).collect();
-    let grads: Vec<T> = typed(&grads[0]);
+    let read: Vec<T> = typed(&read[0]);
     let mut outputs: Vec<Vec<T>> = before.iter().map(typed).collect();
-    if let Some((params, slots)) = outputs.split_first_mut() {
+    if let Some((updated, slots)) = outputs.split_first_mut() {
         for segment in op.segments.iter() {
             let range = segment.param..segment.param + segment.len;
             let state = segment.state..segment.state + segment.len;
             let mut cut: Vec<&mut [T]> =
                 slots.iter_mut().map(|slot| &mut slot[state.clone()]).collect();
-            op.chain.run(&op.prepared, &mut params[range.clone()], &grads[range], &mut cut);
+            let (updated, read) = (&mut updated[range.clone()], &read[range]);
+            match op.descends {
+                true => op.chain.run(&op.prepared, updated, read, &mut cut),
+                false => op.chain.direct(&op.prepared, read, updated, &mut cut),
+            }
         }
     }
     let wide = |values: Vec<T>| values.into_iter().map(Real::f64).collect::<Vec<f64>>();

@@ -1,6 +1,7 @@
 //! Chains of stages, and the loop that runs one over slices in a single pass.
 
 use std::fmt;
+use std::ops::Range;
 use std::sync::Arc;
 
 use crate::stage::{Block, Clock, DynStage, Stage, State};
@@ -117,36 +118,68 @@ impl Chain {
         grads: &[T],
         slots: &mut [&mut [T]],
     ) {
+        self.check(prepared, params, grads, slots);
+        let lr = T::of(prepared.lr);
+        let mut direction = [T::zero(); BLOCK_LEN];
+        for range in blocks(params.len()) {
+            let direction = &mut direction[..range.len()];
+            direction.copy_from_slice(&grads[range.clone()]);
+            self.apply(prepared, &params[range.clone()], direction, slots, &range);
+            vector::descend(&mut params[range], lr, direction);
+        }
+    }
+
+    /// [`Chain::run`] without its end: the directions take the place of the gradients, and the
+    /// parameters stay as they are. For a link behind this chain that needs whole tensors.
+    ///
+    /// # Panics
+    /// As [`Chain::run`].
+    pub fn direct<T: Real>(
+        &self,
+        prepared: &Prepared,
+        params: &[T],
+        grads: &mut [T],
+        slots: &mut [&mut [T]],
+    ) {
+        self.check(prepared, params, grads, slots);
+        for range in blocks(params.len()) {
+            self.apply(prepared, &params[range.clone()], &mut grads[range.clone()], slots, &range);
+        }
+    }
+
+    fn check<T>(&self, prepared: &Prepared, params: &[T], grads: &[T], slots: &[&mut [T]]) {
         assert_eq!(prepared.scalars.len(), self.stages.len(), "the scalars of this chain");
         assert_eq!(slots.len(), self.slot_count(), "one slice per state slot");
         assert_eq!(params.len(), grads.len(), "one gradient per parameter");
         assert!(slots.iter().all(|s| s.len() == params.len()), "one state element per parameter");
-        let lr = T::of(prepared.lr);
-        let mut direction = [T::zero(); BLOCK_LEN];
-        for start in (0..params.len()).step_by(BLOCK_LEN) {
-            let range = start..params.len().min(start + BLOCK_LEN);
-            let direction = &mut direction[..range.len()];
-            direction.copy_from_slice(&grads[range.clone()]);
-            let mut first_slot = 0;
-            let stages = self.stages.iter().zip(&prepared.scalars).zip(&self.slot_counts);
-            for ((stage, scalars), &count) in stages {
-                let own = &mut slots[first_slot..first_slot + count];
-                first_slot += count;
-                let cut = own.iter_mut().map(|slot| &mut slot[range.clone()]);
-                let mut inline: [&mut [T]; INLINE_SLOTS] = Default::default();
-                let mut heap = Vec::new();
-                let slots = if count <= INLINE_SLOTS {
-                    inline.iter_mut().zip(cut).for_each(|(place, slot)| *place = slot);
-                    &mut inline[..count]
-                } else {
-                    heap.extend(cut);
-                    &mut heap
-                };
-                let params = &params[range.clone()];
-                let block = Block { params, direction, state: State::new(slots) };
-                T::apply_stage(&**stage, scalars, block);
-            }
-            vector::descend(&mut params[range], lr, direction);
+    }
+
+    /// All stages on one block, of which `params` and `direction` are cut to the range already.
+    fn apply<T: Real>(
+        &self,
+        prepared: &Prepared,
+        params: &[T],
+        direction: &mut [T],
+        slots: &mut [&mut [T]],
+        range: &Range<usize>,
+    ) {
+        let mut first_slot = 0;
+        let stages = self.stages.iter().zip(&prepared.scalars).zip(&self.slot_counts);
+        for ((stage, scalars), &count) in stages {
+            let own = &mut slots[first_slot..first_slot + count];
+            first_slot += count;
+            let cut = own.iter_mut().map(|slot| &mut slot[range.clone()]);
+            let mut inline: [&mut [T]; INLINE_SLOTS] = Default::default();
+            let mut heap = Vec::new();
+            let slots = if count <= INLINE_SLOTS {
+                inline.iter_mut().zip(cut).for_each(|(place, slot)| *place = slot);
+                &mut inline[..count]
+            } else {
+                heap.extend(cut);
+                &mut heap
+            };
+            let block = Block { params, direction, state: State::new(slots) };
+            T::apply_stage(&**stage, scalars, block);
         }
     }
 
@@ -155,6 +188,11 @@ impl Chain {
     pub fn explain(&self) -> Explanation<'_> {
         Explanation { chain: self }
     }
+}
+
+/// The ranges of the blocks of so many elements.
+fn blocks(len: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..len).step_by(BLOCK_LEN).map(move |start| start..len.min(start + BLOCK_LEN))
 }
 
 /// Prints as the passes of a step over memory, with the stages that are fused in each.

@@ -7,11 +7,12 @@ mod dtype;
 mod error;
 mod real;
 mod shape;
-mod vector;
 
 pub mod chain;
 pub mod op;
 pub mod stage;
+pub mod transform;
+pub mod vector;
 
 pub use array::{ArrayExt, array_slice, array_slice_mut};
 pub use backend::{Backend, MemoryStats};
@@ -23,3 +24,4 @@ pub use op::Op;
 pub use real::Real;
 pub use shape::Shape;
 pub use stage::{Block, Clock, DynStage, Stage};
+pub use transform::{DynTransform, Transform};

@@ -2,8 +2,9 @@
 
 use num_traits::{Float, NumAssign};
 
-use crate::Element;
 use crate::stage::{Block, DynStage};
+use crate::transform::DynTransform;
+use crate::{Element, Shape};
 
 /// `f32` or `f64`, with arithmetic and elementary functions from `num-traits`.
 ///
@@ -25,6 +26,14 @@ pub trait Real: Element + Float + NumAssign + std::iter::Sum {
 
     /// Calls a stage on a block of this type.
     fn apply_stage(stage: &dyn DynStage, scalars: &[f64], block: Block<'_, Self>);
+
+    /// Calls a transform on blocks of a tensor of this type.
+    fn apply_transform(
+        transform: &dyn DynTransform,
+        blocks: &mut [Self],
+        shape: &Shape,
+        scratch: &mut [f64],
+    );
 }
 
 impl Real for f32 {
@@ -41,6 +50,15 @@ impl Real for f32 {
     fn apply_stage(stage: &dyn DynStage, scalars: &[f64], block: Block<'_, Self>) {
         stage.apply_f32(scalars, block);
     }
+
+    fn apply_transform(
+        transform: &dyn DynTransform,
+        blocks: &mut [Self],
+        shape: &Shape,
+        scratch: &mut [f64],
+    ) {
+        transform.apply_f32(blocks, shape, scratch);
+    }
 }
 
 impl Real for f64 {
@@ -56,5 +74,14 @@ impl Real for f64 {
 
     fn apply_stage(stage: &dyn DynStage, scalars: &[f64], block: Block<'_, Self>) {
         stage.apply_f64(scalars, block);
+    }
+
+    fn apply_transform(
+        transform: &dyn DynTransform,
+        blocks: &mut [Self],
+        shape: &Shape,
+        scratch: &mut [f64],
+    ) {
+        transform.apply_f64(blocks, shape, scratch);
     }
 }

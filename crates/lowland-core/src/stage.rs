@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use crate::{Real, vector};
+use crate::Real;
+use crate::vector::{self, Kernel};
 
 /// Where a run is when a step is taken. Steps and epochs count from 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -166,10 +167,26 @@ impl<S: Stage> DynStage for S {
     }
 
     fn apply_f32(&self, scalars: &[f64], block: Block<'_, f32>) {
-        vector::apply_block(self, Scalars(scalars), block);
+        vector::run(Apply { stage: self, scalars: Scalars(scalars), block });
     }
 
     fn apply_f64(&self, scalars: &[f64], block: Block<'_, f64>) {
-        vector::apply_block(self, Scalars(scalars), block);
+        vector::run(Apply { stage: self, scalars: Scalars(scalars), block });
+    }
+}
+
+/// [`Stage::apply_block`] as a loop.
+struct Apply<'a, 'b, S, T> {
+    stage: &'a S,
+    scalars: Scalars<'a>,
+    block: Block<'b, T>,
+}
+
+impl<S: Stage, T: Real> Kernel for Apply<'_, '_, S, T> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run(self) {
+        self.stage.apply_block(self.scalars, self.block);
     }
 }

@@ -1,45 +1,52 @@
-//! The loops of a step, compiled once more for AVX2 and chosen at run time.
+//! Loops compiled once more for AVX2 and chosen at run time.
 //!
 //! Unsafe, because a function compiled for instructions that a processor lacks must not run on it.
-//! The bits are the same either way: these loops have no sums across elements, and Rust never
-//! contracts a product and a sum into one rounding. Wider vectors than AVX2's gain nothing, as the
-//! memory is the limit then.
+//! The bits are the same either way: the compiler neither reorders sums nor contracts a product and
+//! a sum into one rounding. Wider vectors than AVX2's gain nothing where memory is the limit, as in
+//! the step of an optimizer.
 #![allow(unsafe_code)]
 
 use crate::Real;
-use crate::stage::{Block, Scalars, Stage};
 
-/// [`Stage::apply_block`].
-pub(crate) fn apply_block<S: Stage, T: Real>(stage: &S, scalars: Scalars<'_>, block: Block<'_, T>) {
+/// A loop. What it captures are its fields.
+pub trait Kernel {
+    /// What it gives.
+    type Output;
+
+    /// Runs it. Mark it `#[inline(always)]`, and what it calls too, so that it is compiled for the
+    /// instructions of its caller.
+    fn run(self) -> Self::Output;
+}
+
+/// Runs a loop on the widest vectors, up to AVX2's, that this processor has.
+#[inline]
+pub fn run<K: Kernel>(kernel: K) -> K::Output {
     #[cfg(target_arch = "x86_64")]
     if is_x86_feature_detected!("avx2") {
         #[target_feature(enable = "avx2")]
-        fn avx2<S: Stage, T: Real>(stage: &S, scalars: Scalars<'_>, block: Block<'_, T>) {
-            stage.apply_block(scalars, block);
+        fn avx2<K: Kernel>(kernel: K) -> K::Output {
+            kernel.run()
         }
         // SAFETY: the processor has AVX2.
-        return unsafe { avx2(stage, scalars, block) };
+        return unsafe { avx2(kernel) };
     }
-    stage.apply_block(scalars, block);
+    kernel.run()
 }
 
 /// `p <- p - lr d`, element by element.
 pub(crate) fn descend<T: Real>(params: &mut [T], lr: T, direction: &[T]) {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        #[target_feature(enable = "avx2")]
-        fn avx2<T: Real>(params: &mut [T], lr: T, direction: &[T]) {
-            descend_by(params, lr, direction);
-        }
-        // SAFETY: the processor has AVX2.
-        return unsafe { avx2(params, lr, direction) };
-    }
-    descend_by(params, lr, direction);
-}
+    struct Descend<'a, T>(&'a mut [T], T, &'a [T]);
 
-#[inline(always)]
-fn descend_by<T: Real>(params: &mut [T], lr: T, direction: &[T]) {
-    for (p, &d) in params.iter_mut().zip(direction) {
-        *p -= lr * d;
+    impl<T: Real> Kernel for Descend<'_, T> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run(self) {
+            let Descend(params, lr, direction) = self;
+            for (p, &d) in params.iter_mut().zip(direction) {
+                *p -= lr * d;
+            }
+        }
     }
+    run(Descend(params, lr, direction));
 }

@@ -3,11 +3,11 @@
 use std::sync::Arc;
 
 use lowland_core::op::{
-    BatchNorm, Binary, BinaryKind, Broadcast, Conv2d, CrossEntropy, Fill, MatMul, Op, Permute,
-    Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice, Softmax, Step, Unary,
-    UnaryKind,
+    BatchNorm, Binary, BinaryKind, Broadcast, ClipNorm, Conv2d, CrossEntropy, Fill, MatMul, Op,
+    Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice, Softmax, Step,
+    TensorAt, TransformTensors, Unary, UnaryKind,
 };
-use lowland_core::{Buffer, Chain, Clock, DType, Error, Result, Shape, Storage};
+use lowland_core::{Buffer, Chain, Clock, DType, Error, Real, Result, Shape, Storage, Transform};
 use proptest::prelude::*;
 
 #[derive(Debug)]
@@ -302,4 +302,61 @@ proptest! {
             prop_assert_eq!(*p, 1.0 - lr as f32 * g);
         }
     }
+}
+
+/// Applies to matrices alone.
+#[derive(Debug)]
+struct OfMatrices;
+
+impl Transform for OfMatrices {
+    fn name(&self) -> &'static str {
+        "of_matrices"
+    }
+
+    fn applies_to(&self, shape: &Shape) -> bool {
+        shape.rank() == 2
+    }
+
+    fn apply<T: Real>(&self, _: &mut [T], _: &Shape, _: &mut [f64]) {}
+}
+
+#[test]
+fn tensors_of_an_arena_are_sorted_and_checked() {
+    let at = |offset, shape: Shape| TensorAt { offset, shape };
+    let transform = |tensors: &[TensorAt]| {
+        TransformTensors::new(Arc::new(OfMatrices), tensors, 20).map(|op| op.tensors)
+    };
+    let (a, b) = (at(12, shape([2, 4])), at(0, shape([3, 4])));
+    let empty = at(usize::MAX, shape([0, 4]));
+    assert_eq!(transform(&[a, empty, b]).unwrap()[..], [b, a]);
+    assert_eq!(
+        message(transform(&[at(13, shape([2, 4]))])),
+        "tensor transform: TensorAt { offset: 13, shape: [2, 4] } leaves the arena of 20"
+    );
+    assert!(message(transform(&[at(usize::MAX, shape([1, 1]))])).contains("leaves the arena"));
+    assert_eq!(
+        message(transform(&[b, at(11, shape([1, 1]))])),
+        "tensor transform: TensorAt { offset: 0, shape: [3, 4] } and TensorAt { offset: 11, shape: [1, 1] } overlap"
+    );
+    assert_eq!(
+        message(transform(&[at(0, shape([4]))])),
+        "tensor transform: of_matrices does not apply to [4]"
+    );
+    let clip = |max_norm| message(ClipNorm::new(max_norm, &[], 3));
+    assert_eq!(clip(0.0), "clip by norm: max_norm must be above 0; got 0");
+    assert!(clip(f64::NAN).contains("got NaN") && clip(-1.0).contains("got -1"));
+    assert!(message(ClipNorm::new(1.0, &[a], 19)).contains("leaves the arena of 19"));
+}
+
+#[test]
+fn a_step_that_leaves_directions_reads_parameters() {
+    let chain = Arc::new(Chain::new());
+    let prepared = chain.prepare(&Clock::at_step(1, 0.1));
+    let step = Step::new(chain, prepared, [].into(), 5, 0).unwrap();
+    let names = |step: Step| {
+        let operands = Op::Step(step).operands();
+        (operands.inputs[0].name, operands.outputs[0].name)
+    };
+    assert_eq!(names(step.clone()), ("grads", "params"));
+    assert_eq!(names(step.leaving_directions()), ("params", "grads"));
 }

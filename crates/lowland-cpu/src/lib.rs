@@ -17,6 +17,7 @@ mod accumulate;
 mod batch_norm;
 mod binary;
 mod broadcast;
+mod clip_norm;
 mod conv2d;
 mod cross_entropy;
 mod fill;
@@ -30,6 +31,7 @@ mod small_matmul;
 mod softmax;
 mod statistics;
 mod step;
+mod transform;
 mod unary;
 
 #[cfg(test)]

@@ -9,8 +9,8 @@ use crate::conv2d::{self, Pass};
 use crate::cpu::unsupported;
 use crate::scalar::Scalar;
 use crate::{
-    accumulate, batch_norm, binary, broadcast, cross_entropy, fill, matmul, permute, pool2d,
-    reduce, scaled_sum, slice, softmax, step, unary,
+    accumulate, batch_norm, binary, broadcast, clip_norm, cross_entropy, fill, matmul, permute,
+    pool2d, reduce, scaled_sum, slice, softmax, step, transform, unary,
 };
 
 /// Whether [`run`] knows an op.
@@ -41,7 +41,9 @@ pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
         | Op::Embed(_)
         | Op::Permute(_)
         | Op::Fill(_)
-        | Op::Step(_) => true,
+        | Op::Step(_)
+        | Op::Transform(_)
+        | Op::ClipNorm(_) => true,
         _ => false,
     };
     known && matches!(dtype, DType::F32 | DType::F64)
@@ -167,8 +169,16 @@ pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>)
             fill::forward(op, threads, y);
         }
         Op::Step(op) => {
-            let [grads] = exactly(inputs);
-            step::forward(op, threads, grads, outputs);
+            let [read] = exactly(inputs);
+            step::forward(op, threads, read, outputs);
+        }
+        Op::Transform(op) => {
+            let [arena] = exactly(outputs);
+            transform::forward(op, context, arena)?;
+        }
+        Op::ClipNorm(op) => {
+            let [grads, norm] = exactly(outputs);
+            clip_norm::forward(op, context, grads, norm)?;
         }
         op => return Err(unsupported(op.name(), T::DTYPE)),
     }

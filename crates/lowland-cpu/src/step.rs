@@ -6,11 +6,12 @@ use crate::CHUNK;
 use crate::scalar::Scalar;
 use crate::threads::Threads;
 
-/// `arenas` are the parameters and then the state slots, all read and written.
+/// `read` are the gradients, and `arenas` the parameters and then the state slots, all read and
+/// written. In a step that leaves directions, parameters and gradients have changed places.
 pub(crate) fn forward<T: Scalar>(
     op: &Step,
     threads: &Threads,
-    grads: &[T],
+    read: &[T],
     mut arenas: Vec<&mut [T]>,
 ) {
     let mut segments = op.segments.iter().filter(|segment| segment.len > 0).peekable();
@@ -26,10 +27,13 @@ pub(crate) fn forward<T: Scalar>(
             Some(*next)
         });
         let views = arenas.iter_mut().map(|arena| &mut **arena).collect();
-        threads.for_each(Pieces::new(run, grads, views), |piece: Piece<'_, T>| {
-            let Piece { grads, mut arenas } = piece;
-            if let Some((params, slots)) = arenas.split_first_mut() {
-                op.chain.run(&op.prepared, params, grads, slots);
+        threads.for_each(Pieces::new(run, read, views), |piece: Piece<'_, T>| {
+            let Piece { read, mut arenas } = piece;
+            if let Some((updated, slots)) = arenas.split_first_mut() {
+                match op.descends {
+                    true => op.chain.run(&op.prepared, updated, read, slots),
+                    false => op.chain.direct(&op.prepared, read, updated, slots),
+                }
             }
         });
     }
@@ -37,8 +41,8 @@ pub(crate) fn forward<T: Scalar>(
 
 /// Up to [`CHUNK`] elements of one segment.
 struct Piece<'a, T> {
-    grads: &'a [T],
-    /// Parameters, then state slots.
+    read: &'a [T],
+    /// Parameters or gradients, then state slots.
     arenas: Vec<&'a mut [T]>,
 }
 
@@ -47,15 +51,15 @@ struct Pieces<'a, T, I> {
     segments: I,
     /// What is left of the current segment.
     current: Segment,
-    grads: &'a [T],
+    read: &'a [T],
     /// What is left of each arena, and the index of its first element.
     arenas: Vec<(&'a mut [T], usize)>,
 }
 
 impl<'a, T, I: Iterator<Item = Segment>> Pieces<'a, T, I> {
-    fn new(segments: I, grads: &'a [T], arenas: Vec<&'a mut [T]>) -> Self {
+    fn new(segments: I, read: &'a [T], arenas: Vec<&'a mut [T]>) -> Self {
         let arenas = arenas.into_iter().map(|arena| (arena, 0)).collect();
-        Pieces { segments, current: Segment { param: 0, state: 0, len: 0 }, grads, arenas }
+        Pieces { segments, current: Segment { param: 0, state: 0, len: 0 }, read, arenas }
     }
 }
 
@@ -78,7 +82,7 @@ impl<'a, T, I: Iterator<Item = Segment>> Iterator for Pieces<'a, T, I> {
         }
         self.current =
             Segment { param: param + piece, state: state.saturating_add(piece), len: len - piece };
-        Some(Piece { grads: &self.grads[param..param + piece], arenas })
+        Some(Piece { read: &self.read[param..param + piece], arenas })
     }
 }
 

@@ -4,12 +4,12 @@
 use std::sync::Arc;
 
 use lowland_core::op::{
-    Accumulate, BatchNorm, Binary, BinaryKind, Broadcast, Conv2d, CrossEntropy, Epilogue, Fill,
-    Kind, MatMul, Operand, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment,
-    Slice, Softmax, Step, Unary, UnaryKind,
+    Accumulate, BatchNorm, Binary, BinaryKind, Broadcast, ClipNorm, Conv2d, CrossEntropy, Epilogue,
+    Fill, Kind, MatMul, Operand, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment,
+    Slice, Softmax, Step, TensorAt, TransformTensors, Unary, UnaryKind,
 };
 use lowland_core::stage::{Block, Clock, Scalars, Stage};
-use lowland_core::{Backend, Buffer, Chain, Element, Op, Real, Shape};
+use lowland_core::{Backend, Buffer, Chain, Element, Op, Real, Shape, Transform};
 use lowland_cpu::{Cpu, Isa};
 
 /// Momentum, so that a step has state.
@@ -30,6 +30,38 @@ impl Stage for Momentum {
         for (d, buffer) in block.direction.iter_mut().zip(buffer) {
             *buffer = T::of(0.9) * *buffer + *d;
             *d = *buffer;
+        }
+    }
+}
+
+/// Runs up the sum of each row, so that a transform has blocks, scratch memory and rounding.
+#[derive(Debug)]
+struct RunningSum;
+
+impl Transform for RunningSum {
+    fn name(&self) -> &'static str {
+        "running_sum"
+    }
+
+    fn applies_to(&self, shape: &Shape) -> bool {
+        shape.rank() == 2
+    }
+
+    fn blocks(&self, shape: &Shape) -> usize {
+        shape[0]
+    }
+
+    fn scratch_len(&self, _: &Shape) -> usize {
+        1
+    }
+
+    fn apply<T: Real>(&self, rows: &mut [T], shape: &Shape, scratch: &mut [f64]) {
+        for row in rows.chunks_mut(shape[1]) {
+            scratch[0] = 0.0;
+            for x in row {
+                scratch[0] += 0.3 * x.f64();
+                *x = T::of(scratch[0]);
+            }
         }
     }
 }
@@ -92,7 +124,15 @@ fn ops() -> Vec<(Op, bool)> {
     add(Op::Slice(slice));
     add(Op::Embed(slice));
     add(Op::Permute(Permute::new(image, &[0, 3, 1, 2]).unwrap()));
-    add(step(len));
+    let Op::Step(descending) = step(len) else { unreachable!("the op of a step") };
+    add(Op::Step(descending.clone().leaving_directions()));
+    add(Op::Step(descending));
+    let tensors = [
+        TensorAt { offset: 40_000, shape: [3, 10_000].into() },
+        TensorAt { offset: 7, shape: [1_999, 19].into() },
+    ];
+    add(Op::Transform(TransformTensors::new(Arc::new(RunningSum), &tensors, len).unwrap()));
+    add(Op::ClipNorm(ClipNorm::new(1.0, &tensors, len).unwrap()));
     ops.push((
         Op::MatMul(MatMul { m: 301, k: 67, n: 53, transpose_a: true, transpose_b: false }),
         true,

@@ -4,6 +4,7 @@ mod accumulate;
 mod batch_norm;
 mod binary;
 mod broadcast;
+mod clip_norm;
 mod conv2d;
 mod cross_entropy;
 mod fill;
@@ -17,6 +18,7 @@ mod slice;
 mod softmax;
 mod step;
 mod tolerance;
+mod transform;
 mod unary;
 
 use lowland_core::{Op, Shape};
@@ -78,7 +80,7 @@ impl Case {
 /// Every case, in the order of the ops in the core.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    let files: [fn(&mut Random) -> Vec<Case>; 16] = [
+    let files: [fn(&mut Random) -> Vec<Case>; 18] = [
         conv2d::cases,
         matmul::cases,
         unary::cases,
@@ -95,6 +97,8 @@ pub fn all() -> Vec<Case> {
         permute::cases,
         fill::cases,
         step::cases,
+        transform::cases,
+        clip_norm::cases,
     ];
     files.iter().zip(1..).flat_map(|(cases, seed)| cases(&mut Random::new(seed))).collect()
 }

@@ -1,5 +1,5 @@
 //! Optimizer steps: plain descent, and chains of stages with and without state, over segments in
-//! any order, with and without neighbours, about the lengths of blocks.
+//! any order, with and without neighbours, about the lengths of blocks, to the end and up to the directions.
 
 use std::sync::Arc;
 
@@ -91,10 +91,12 @@ pub(super) fn cases(random: &mut Random) -> Vec<Case> {
             let chain = Arc::new(chain());
             let prepared = chain.prepare(&Clock::at_step(3, 0.1));
             let op = Step::new(chain, prepared, segments.as_slice().into(), *params, *state);
-            let op = Op::Step(op.expect("segments inside the arenas"));
-            let before = op.operands().outputs.iter().map(|o| random.floats(o.len)).collect();
-            let case = Case { before, ..Case::random(op, random) };
-            cases.push(case.within(Tolerance::Exact));
+            let op = op.expect("segments inside the arenas");
+            for op in [op.clone(), op.leaving_directions()].map(Op::Step) {
+                let before = op.operands().outputs.iter().map(|o| random.floats(o.len)).collect();
+                let case = Case { before, ..Case::random(op, random) };
+                cases.push(case.within(Tolerance::Exact));
+            }
         }
     }
     cases

@@ -8,6 +8,7 @@ mod accumulate;
 mod batch_norm;
 mod binary;
 mod broadcast;
+mod clip_norm;
 mod conv2d;
 mod cross_entropy;
 mod fill;
@@ -21,6 +22,7 @@ mod slice;
 mod softmax;
 pub(crate) mod step;
 mod sum;
+mod transform;
 mod unary;
 
 use lowland_core::Op;
@@ -153,6 +155,8 @@ fn rule(op: &Op) -> Option<Rule<'_>> {
         Op::Step(op) => {
             Box::new(|inputs, before| step::forward::<f64>(op, inputs[0].floats(), before))
         }
+        Op::Transform(op) => Box::new(|_, before| vec![transform::forward(op, &before[0])]),
+        Op::ClipNorm(op) => Box::new(|_, before| clip_norm::forward(op, &before[0])),
         _ => return None,
     })
 }

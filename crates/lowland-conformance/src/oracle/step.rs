@@ -8,26 +8,30 @@
 use lowland_core::Real;
 use lowland_core::op::Step;
 
-/// The outputs of a step, parameters first, computed in the arithmetic of `T`.
-pub(crate) fn forward<T: Real>(op: &Step, grads: &[f64], before: &[Vec<f64>]) -> Vec<Vec<f64>> {
+/// The outputs of a step, computed in the arithmetic of `T`: parameters and state, or in a step that
+/// leaves directions, these and state. `read` is the other of gradients and parameters.
+pub(crate) fn forward<T: Real>(op: &Step, read: &[f64], before: &[Vec<f64>]) -> Vec<Vec<f64>> {
     let mut after = before.to_vec();
     for segment in op.segments.iter() {
         for i in 0..segment.len {
             let param = segment.param + i;
             let state = segment.state + i;
-            let (params, slots) = after.split_at_mut(1);
-            let element = &mut params[0][param];
+            let (updated, slots) = after.split_at_mut(1);
+            let element = &mut updated[0][param];
             if op.chain.stages().is_empty() {
-                let lr = T::of(op.prepared.lr);
-                *element = (T::of(*element) - lr * T::of(grads[param])).f64();
+                let lr = if op.descends { T::of(op.prepared.lr) } else { T::zero() };
+                *element = (T::of(*element) - lr * T::of(read[param])).f64();
                 continue;
             }
-            let mut own: Vec<T> = slots.iter().map(|slot| T::of(slot[state])).collect();
-            let mut cut: Vec<&mut [T]> = own.chunks_mut(1).collect();
-            let mut p = [T::of(*element)];
-            op.chain.run(&op.prepared, &mut p, &[T::of(grads[param])], &mut cut);
-            *element = p[0].f64();
-            for (slot, value) in slots.iter_mut().zip(own) {
+            let mut remembered: Vec<T> = slots.iter().map(|slot| T::of(slot[state])).collect();
+            let mut cut: Vec<&mut [T]> = remembered.chunks_mut(1).collect();
+            let (mut own, other) = ([T::of(*element)], [T::of(read[param])]);
+            match op.descends {
+                true => op.chain.run(&op.prepared, &mut own, &other, &mut cut),
+                false => op.chain.direct(&op.prepared, &other, &mut own, &mut cut),
+            }
+            *element = own[0].f64();
+            for (slot, value) in slots.iter_mut().zip(remembered) {
                 slot[state] = value.f64();
             }
         }

@@ -12,6 +12,7 @@ mod accumulate;
 mod batch_norm;
 mod binary;
 mod broadcast;
+mod clip_norm;
 mod conv2d;
 mod cross_entropy;
 mod fill;
@@ -24,12 +25,14 @@ mod scaled_sum;
 mod slice;
 mod softmax;
 mod step;
+mod transform;
 mod unary;
 
 pub use accumulate::Accumulate;
 pub use batch_norm::{BatchNorm, Epilogue};
 pub use binary::{Binary, BinaryKind};
 pub use broadcast::Broadcast;
+pub use clip_norm::ClipNorm;
 pub use conv2d::Conv2d;
 pub use cross_entropy::CrossEntropy;
 pub use fill::Fill;
@@ -42,6 +45,7 @@ pub use scaled_sum::ScaledSum;
 pub use slice::Slice;
 pub use softmax::Softmax;
 pub use step::{Segment, Step};
+pub use transform::{TensorAt, TransformTensors};
 pub use unary::{DerivativeFrom, Unary, UnaryKind};
 
 use crate::Result;
@@ -106,6 +110,10 @@ pub enum Op {
     Fill(Fill),
     /// One step of an optimizer.
     Step(Step),
+    /// A map of whole tensors, in place.
+    Transform(TransformTensors),
+    /// Gradients scaled down to a norm, in place.
+    ClipNorm(ClipNorm),
 }
 
 impl Op {
@@ -141,6 +149,8 @@ impl Op {
             Op::Permute(_) => "permute",
             Op::Fill(_) => "fill",
             Op::Step(_) => "optimizer step",
+            Op::Transform(_) => "tensor transform",
+            Op::ClipNorm(_) => "clip by norm",
         }
     }
 
@@ -187,6 +197,8 @@ impl Op {
             Op::Permute(op) => op.operands(),
             Op::Fill(op) => op.operands(),
             Op::Step(op) => op.operands(),
+            Op::Transform(op) => op.operands(),
+            Op::ClipNorm(op) => op.operands(),
         }
     }
 }

@@ -20,7 +20,8 @@ pub struct Segment {
 /// A chain run over segments of arenas: the step of one parameter group.
 ///
 /// Inputs: `grads`. Outputs: `params`, then one for each of the chain's state slots; all are read
-/// and written, in the segments alone.
+/// and written, in the segments alone. With [`Step::leaving_directions`], `params` is the input and
+/// `grads` the first output.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Step {
@@ -34,6 +35,9 @@ pub struct Step {
     pub params_len: usize,
     /// Elements of each state slot.
     pub state_len: usize,
+    /// Whether `lr * direction` is taken off the parameters; otherwise the directions take the place
+    /// of the gradients.
+    pub descends: bool,
 }
 
 impl Step {
@@ -72,13 +76,21 @@ impl Step {
                 return invalid(format!("{:?} and {:?} overlap", pair[0], pair[1]));
             }
         }
-        Ok(Step { chain, prepared, segments, params_len, state_len })
+        Ok(Step { chain, prepared, segments, params_len, state_len, descends: true })
+    }
+
+    /// This step without its end: the directions take the place of the gradients, and the
+    /// parameters stay as they are. For a [transform](super::TransformTensors) of the directions.
+    #[must_use]
+    pub fn leaving_directions(self) -> Self {
+        Step { descends: false, ..self }
     }
 
     pub(super) fn operands(&self) -> Operands {
         let slots = self.chain.slot_count();
-        let mut outputs = vec![Operand::update("params", self.params_len)];
+        let (read, updated) = if self.descends { ("grads", "params") } else { ("params", "grads") };
+        let mut outputs = vec![Operand::update(updated, self.params_len)];
         outputs.extend(vec![Operand::update("state", self.state_len); slots]);
-        Operands { inputs: vec![Operand::read("grads", self.params_len)], outputs }
+        Operands { inputs: vec![Operand::read(read, self.params_len)], outputs }
     }
 }
