@@ -44,7 +44,7 @@ impl FlatOptimizer {
     pub fn new(device: &Arc<dyn Backend>, method: Method, len: usize) -> Result<Self, Error> {
         let chain = method.chain()?;
         let slots = chain.slot_count();
-        let table = vec![ArenaParam { name: "weight".into(), offset: 0, len }];
+        let table = vec![ArenaParam { name: "weight".into(), offset: 0, shape: [len].into() }];
         let all = vec![GroupSpec::all("all", chain)];
         Ok(FlatOptimizer {
             optimizer: ArenaOptimizer::new(device.clone(), DType::F32, len, table, all)?,

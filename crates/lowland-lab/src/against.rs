@@ -177,9 +177,8 @@ fn optimizer(name: &str, device: &Device) -> Result<Box<dyn FnMut() -> Result<()
     let mut table = Vec::new();
     let mut end = 0;
     for (i, shape) in resnet50_shapes().iter().enumerate() {
-        let len = shape.len();
-        table.push(ArenaParam { name: format!("parameter {i}"), offset: end, len });
-        end += lowland_core::Buffer::aligned_len(len, DType::F32);
+        table.push(ArenaParam { name: format!("parameter {i}"), offset: end, shape: *shape });
+        end += lowland_core::Buffer::aligned_len(shape.len(), DType::F32);
     }
     let params = device.filled(end, DType::F32, 0.02)?;
     let grads = device.filled(end, DType::F32, 1e-3)?;

@@ -50,7 +50,7 @@ impl Trainer {
         let param = |entry: &lowland_models::ParamEntry| ArenaParam {
             name: entry.name.to_string(),
             offset: entry.offset,
-            len: entry.shape.len(),
+            shape: entry.shape,
         };
         let params = store.entries().iter().map(param).collect();
         let weights = || {

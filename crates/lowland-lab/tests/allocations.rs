@@ -74,7 +74,7 @@ fn optimizer(model: &Model) -> ArenaOptimizer {
     let param = |entry: &lowland_models::ParamEntry| ArenaParam {
         name: entry.name.to_string(),
         offset: entry.offset,
-        len: entry.shape.len(),
+        shape: entry.shape,
     };
     let params = store.entries().iter().map(param).collect();
     let sgd = Sgd { momentum: 0.9, weight_decay: 1e-4, ..Sgd::default() };

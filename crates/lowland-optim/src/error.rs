@@ -61,9 +61,9 @@ pub enum Error {
         message: String,
     },
 
-    /// A new chain whose state slots are not those of the old.
+    /// A new update whose state slots are not those of the old.
     #[error(
-        "group `{group}` holds the state slots [{have}], but the new chain has [{want}]; only \
+        "group `{group}` holds the state slots [{have}], but the new update has [{want}]; only \
          hyper-parameters that leave the slots as they are can change during a run"
     )]
     Slots {
@@ -71,7 +71,7 @@ pub enum Error {
         group: String,
         /// The slots that the state has.
         have: String,
-        /// The slots that the new chain has.
+        /// The slots that the new update has.
         want: String,
     },
 

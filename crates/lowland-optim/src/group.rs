@@ -5,9 +5,10 @@ use std::fmt;
 use std::sync::Arc;
 
 use lowland_core::chain::Prepared;
-use lowland_core::{Chain, Clock, DType};
+use lowland_core::{Clock, DType};
 
 use crate::error::{Error, Result, require};
+use crate::update::Update;
 
 /// What a group of parameters is stepped with, and which parameters are in it.
 ///
@@ -15,7 +16,7 @@ use crate::error::{Error, Result, require};
 #[derive(Clone, Debug)]
 pub struct GroupSpec {
     pub(crate) name: String,
-    pub(crate) chain: Chain,
+    pub(crate) update: Update,
     pub(crate) lr_factor: f64,
     selects: Selects,
 }
@@ -38,28 +39,29 @@ impl fmt::Debug for Selects {
 }
 
 impl GroupSpec {
-    /// A group of all parameters.
-    pub fn all(name: impl Into<String>, chain: Chain) -> Self {
-        GroupSpec { name: name.into(), chain, lr_factor: 1.0, selects: Selects::All }
+    /// A group of all parameters, stepped by an update, or by a [`Chain`](lowland_core::Chain).
+    pub fn all(name: impl Into<String>, update: impl Into<Update>) -> Self {
+        let (name, update) = (name.into(), update.into());
+        GroupSpec { name, update, lr_factor: 1.0, selects: Selects::All }
     }
 
     /// A group of the parameters of these names.
     pub fn names<S: Into<String>>(
         name: impl Into<String>,
         names: impl IntoIterator<Item = S>,
-        chain: Chain,
+        update: impl Into<Update>,
     ) -> Self {
         let selects = Selects::Names(names.into_iter().map(Into::into).collect());
-        GroupSpec { selects, ..Self::all(name, chain) }
+        GroupSpec { selects, ..Self::all(name, update) }
     }
 
     /// A group of the parameters whose names a predicate holds for.
     pub fn matching(
         name: impl Into<String>,
         predicate: impl Fn(&str) -> bool + Send + Sync + 'static,
-        chain: Chain,
+        update: impl Into<Update>,
     ) -> Self {
-        GroupSpec { selects: Selects::Predicate(Arc::new(predicate)), ..Self::all(name, chain) }
+        GroupSpec { selects: Selects::Predicate(Arc::new(predicate)), ..Self::all(name, update) }
     }
 
     /// The same with this part of the learning rate, 1 if never said.
@@ -86,7 +88,7 @@ impl GroupSpec {
     }
 
     /// The scalars of a step, each of them finite in the type of the parameters.
-    pub(crate) fn prepare(&self, clock: &Clock, dtype: DType) -> Result<Prepared> {
+    pub(crate) fn prepare(&self, clock: &Clock, dtype: DType) -> Result<Vec<Prepared>> {
         let clock = Clock { lr: clock.lr * self.lr_factor, ..*clock };
         let check = |what: &dyn Fn() -> String, value: f64| {
             let finite =
@@ -100,8 +102,9 @@ impl GroupSpec {
         check(&|| "the learning rate".into(), clock.lr)?;
         let field = || format!("the learning rate of group `{}`", self.name);
         require(clock.lr >= 0.0, field, "0 or more", clock.lr)?;
-        let prepared = self.chain.prepare(&clock);
-        for (stage, scalars) in self.chain.stages().iter().zip(&prepared.scalars) {
+        let prepared = self.update.prepare(&clock);
+        let stages = self.update.chains().flat_map(|chain| chain.stages());
+        for (stage, scalars) in stages.zip(prepared.iter().flat_map(|p| &p.scalars)) {
             for (i, &scalar) in scalars.iter().enumerate() {
                 check(&|| format!("scalar {i} of stage `{}`", stage.name()), scalar)?;
             }
@@ -109,13 +112,13 @@ impl GroupSpec {
         Ok(prepared)
     }
 
-    fn replace_chain(&mut self, chain: Chain) -> Result<()> {
-        let (have, want) = (self.chain.slots(), chain.slots());
+    fn replace_update(&mut self, update: Update) -> Result<()> {
+        let (have, want) = (self.update.slots(), update.slots());
         if have != want {
             let (have, want) = (have.join(", "), want.join(", "));
             return Err(Error::Slots { group: self.name.clone(), have, want });
         }
-        self.chain = chain;
+        self.update = update;
         Ok(())
     }
 }
@@ -152,23 +155,23 @@ impl Groups {
         })
     }
 
-    pub(crate) fn set_chain(&mut self, group: &str, chain: Chain) -> Result<()> {
+    pub(crate) fn set_update(&mut self, group: &str, update: Update) -> Result<()> {
         match self.0.iter_mut().find(|g| g.name == group) {
-            Some(found) => found.replace_chain(chain),
+            Some(found) => found.replace_update(update),
             None => {
                 Err(Error::Group { group: group.into(), message: "there is no such group".into() })
             }
         }
     }
 
-    /// One line a group: its learning rate and what its chain does.
+    /// One line a group: its learning rate and what its update does.
     pub(crate) fn explain(&self, size: impl Fn(usize) -> String) -> String {
         let line = |(i, group): (usize, &GroupSpec)| {
             let factor = match group.lr_factor {
                 1.0 => String::new(),
                 factor => format!(", lr times {factor}"),
             };
-            format!("group `{}` ({}{factor}): {}", group.name, size(i), group.chain.explain())
+            format!("group `{}` ({}{factor}): {}", group.name, size(i), group.update.explain())
         };
         self.0.iter().enumerate().map(line).collect::<Vec<String>>().join("\n")
     }

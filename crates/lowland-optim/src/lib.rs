@@ -11,8 +11,10 @@ mod precision;
 mod schedule;
 mod sgd;
 mod state;
+mod update;
 
 pub mod stages;
+pub mod transforms;
 
 pub use adam::{Adam, AdamW};
 pub use arena::{ArenaOptimizer, ArenaParam};
@@ -25,3 +27,4 @@ pub use schedule::{Boundary, Constant, Cosine, MultiStep, Schedule};
 pub use sgd::Sgd;
 pub use stages::{StepScale, Switch};
 pub use state::{OptimizerState, ParamState};
+pub use update::Update;

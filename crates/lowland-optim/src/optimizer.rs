@@ -4,11 +4,13 @@ use std::collections::btree_map::Entry as MapEntry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use lowland_core::chain::Prepared;
-use lowland_core::{Chain, Clock, Real};
+use lowland_core::op::ClipNorm;
+use lowland_core::{Clock, Real, Shape};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, require};
 use crate::group::{GroupSpec, Groups};
 use crate::state::{OptimizerState, ParamState};
+use crate::update::Update;
 
 /// An optimizer that steps slices of `f32` or `f64` in place and keeps their state by name.
 ///
@@ -35,6 +37,10 @@ use crate::state::{OptimizerState, ParamState};
 pub struct Optimizer<T> {
     groups: Groups,
     entries: BTreeMap<String, Entry<T>>,
+    shapes: BTreeMap<String, Shape>,
+    clip: Option<f64>,
+    /// One tensor's gradient, where links change it before the step.
+    work: Vec<T>,
 }
 
 /// What is remembered of one parameter.
@@ -47,10 +53,10 @@ struct Entry<T> {
 }
 
 impl<T: Real> Optimizer<T> {
-    /// One chain for all parameters: a single group, `default`.
+    /// One update, or [`Chain`](lowland_core::Chain), for all parameters: a single group, `default`.
     #[must_use]
-    pub fn new(chain: Chain) -> Self {
-        let default = GroupSpec::all("default", chain);
+    pub fn new(update: impl Into<Update>) -> Self {
+        let default = GroupSpec::all("default", update);
         Self::of(Groups::new(vec![default]).expect("one group with a factor of 1"))
     }
 
@@ -75,11 +81,32 @@ impl<T: Real> Optimizer<T> {
         }
         let mut groups = self.groups.all().to_vec();
         groups.insert(groups.len().saturating_sub(1), group);
-        Self::from_groups(groups)
+        Ok(Optimizer { groups: Groups::new(groups)?, ..self })
+    }
+
+    /// This optimizer with the shape of a parameter, which transforms of whole tensors may need; a
+    /// parameter without one is a vector. Row-major: `[O, I, kh, kw]` for a convolution, `[O, I]`
+    /// for a linear layer.
+    #[must_use]
+    pub fn with_shape(mut self, name: impl Into<String>, shape: impl Into<Shape>) -> Self {
+        self.shapes.insert(name.into(), shape.into());
+        self
+    }
+
+    /// This optimizer with the gradients of each step clipped by their norm, all together, before
+    /// anything else is done to them: `g <- g min(1, max_norm / (norm + 1e-6))`, as
+    /// `torch.nn.utils.clip_grad_norm_`. The caller's gradients stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Hyper`] where the bound is not above 0.
+    pub fn with_clip_norm(self, max_norm: f64) -> Result<Self> {
+        require(max_norm > 0.0, || "clip.norm".into(), "above 0", max_norm)?;
+        Ok(Optimizer { clip: Some(max_norm), ..self })
     }
 
     fn of(groups: Groups) -> Self {
-        Optimizer { groups, entries: BTreeMap::new() }
+        let (entries, shapes) = (BTreeMap::new(), BTreeMap::new());
+        Optimizer { groups, entries, shapes, clip: None, work: Vec::new() }
     }
 
     /// One step: `(name, values, gradients)` of each parameter. Parameters that are not among them
@@ -87,26 +114,37 @@ impl<T: Real> Optimizer<T> {
     ///
     /// # Errors
     /// [`Error::Param`] for a parameter that comes twice, has another number of gradients than
-    /// values, or has another length than before; [`Error::Unmatched`]; [`Error::NonFinite`];
+    /// values, has another length than before, or lacks a shape; [`Error::Unmatched`]; [`Error::NonFinite`];
     /// [`Error::Hyper`] for a learning rate below 0.
     pub fn step(&mut self, clock: &Clock, params: &mut [(&str, &mut [T], &[T])]) -> Result<()> {
         let (plans, prepared) = self.plan(clock, params)?;
+        let factor = self.clip.and_then(|max_norm| clip_factor(max_norm, params));
+        let (mut scaled, mut work) = (Vec::new(), std::mem::take(&mut self.work));
         for ((name, values, grads), plan) in params.iter_mut().zip(plans) {
-            let chain = &self.groups.all()[plan.group].chain;
+            let update = &self.groups.all()[plan.group].update;
             let entry = match self.entries.get_mut(*name) {
                 Some(entry) => entry,
                 None => self.entries.entry((*name).into()).or_insert_with(|| Entry {
                     group: plan.group,
                     steps: 0,
                     len: None,
-                    slots: vec![vec![T::zero(); values.len()]; chain.slots().len()],
+                    slots: vec![vec![T::zero(); values.len()]; update.slots().len()],
                 }),
             };
             entry.steps = plan.step;
             entry.len = Some(values.len());
             let mut slots: Vec<&mut [T]> = entry.slots.iter_mut().map(Vec::as_mut_slice).collect();
-            chain.run(&prepared[&plan], values, grads, &mut slots);
+            let shape = self.shapes.get(*name).copied().unwrap_or(Shape::from([values.len()]));
+            let mut grads = *grads;
+            if let Some(factor) = factor {
+                scaled.clear();
+                scaled.extend_from_slice(grads);
+                ClipNorm::scale(&mut scaled, factor);
+                grads = &scaled;
+            }
+            update.run(&prepared[&plan], &shape, values, grads, &mut slots, &mut work);
         }
+        self.work = work;
         Ok(())
     }
 
@@ -116,7 +154,7 @@ impl<T: Real> Optimizer<T> {
         &self,
         clock: &Clock,
         params: &[(&str, &mut [T], &[T])],
-    ) -> Result<(Vec<Plan>, BTreeMap<Plan, Prepared>)> {
+    ) -> Result<(Vec<Plan>, PreparedByPlan)> {
         let mut seen = BTreeSet::new();
         let mut plans = Vec::with_capacity(params.len());
         let mut prepared = BTreeMap::new();
@@ -139,6 +177,17 @@ impl<T: Real> Optimizer<T> {
                 Some(entry) => Plan { group: entry.group, step: entry.steps + 1 },
                 None => Plan { group: self.groups.of(name)?, step: 1 },
             };
+            match (self.shapes.get(*name), self.groups.all()[plan.group].update.needs_shape()) {
+                (Some(shape), _) if shape.len() != len => {
+                    return failed(format!("has {len} elements, but its shape is {shape}"));
+                }
+                (None, Some(transform)) => {
+                    return failed(format!(
+                        "has no shape, which `{transform}` needs; tell it by `with_shape`"
+                    ));
+                }
+                _ => {}
+            }
             if let MapEntry::Vacant(place) = prepared.entry(plan) {
                 let clock = Clock { step: plan.step, ..*clock };
                 place.insert(self.groups.all()[plan.group].prepare(&clock, T::DTYPE)?);
@@ -148,20 +197,20 @@ impl<T: Real> Optimizer<T> {
         Ok((plans, prepared))
     }
 
-    /// Puts another chain in the place of a group's: how hyper-parameters change during a run.
+    /// Puts another update in the place of a group's: how hyper-parameters change during a run.
     ///
     /// # Errors
     /// [`Error::Slots`] where its state slots are not those of the old, and [`Error::Group`] where
     /// there is no such group.
-    pub fn set_chain(&mut self, group: &str, chain: Chain) -> Result<()> {
-        self.groups.set_chain(group, chain)
+    pub fn set_update(&mut self, group: &str, update: impl Into<Update>) -> Result<()> {
+        self.groups.set_update(group, update.into())
     }
 
     /// A copy of the state, for a checkpoint.
     #[must_use]
     pub fn state(&self) -> OptimizerState<T> {
         let params = self.entries.iter().map(|(name, entry)| {
-            let names = self.groups.all()[entry.group].chain.slots();
+            let names = self.groups.all()[entry.group].update.slots();
             let slots = names.into_iter().zip(entry.slots.iter().cloned()).collect();
             (name.clone(), ParamState { steps: entry.steps, slots })
         });
@@ -178,7 +227,7 @@ impl<T: Real> Optimizer<T> {
         let mut entries = BTreeMap::new();
         for (name, mut saved) in state.params {
             let group = self.groups.of(&name)?;
-            let names = self.groups.all()[group].chain.slots();
+            let names = self.groups.all()[group].update.slots();
             saved.check(&name, &names, None)?;
             let slots: Vec<Vec<T>> =
                 names.iter().filter_map(|slot| saved.slots.remove(slot)).collect();
@@ -192,10 +241,32 @@ impl<T: Real> Optimizer<T> {
     /// What a step does and moves, a line for each group.
     #[must_use]
     pub fn explain(&self) -> String {
-        self.groups.explain(|group| {
+        let groups = self.groups.explain(|group| {
             let params = self.entries.values().filter(|entry| entry.group == group).count();
             format!("{params} parameters so far")
-        })
+        });
+        explain_clip(self.clip) + &groups
+    }
+}
+
+/// The scalars of a step, for each run of stages of an update.
+type PreparedByPlan = BTreeMap<Plan, Vec<Prepared>>;
+
+/// What all gradients of a step are multiplied by, where their norm is above a bound.
+fn clip_factor<T: Real>(max_norm: f64, params: &[(&str, &mut [T], &[T])]) -> Option<f64> {
+    let pieces = params.iter().flat_map(|(_, _, grads)| grads.chunks(ClipNorm::PIECE));
+    let mut sums: Vec<f64> = pieces.map(ClipNorm::sum_of_squares).collect();
+    ClipNorm::factor(max_norm, ClipNorm::norm(&mut sums))
+}
+
+/// The line on clipping, for people.
+pub(crate) fn explain_clip(max_norm: Option<f64>) -> String {
+    match max_norm {
+        Some(bound) => format!(
+            "all gradients together: clipped to a norm of {bound:?}, in a pass of 4 bytes a parameter in \
+             f32, and one of 8 where the norm is larger\n"
+        ),
+        None => String::new(),
     }
 }
 

@@ -19,7 +19,7 @@ pub struct OptimizerState<T> {
 pub struct ParamState<T> {
     /// The number of steps that it has taken.
     pub steps: u64,
-    /// The state slots, under the names of [`Chain::slots`](lowland_core::Chain::slots), each with
+    /// The state slots, under the names of [`Update::slots`](crate::Update::slots), each with
     /// one element per element of the parameter.
     pub slots: BTreeMap<String, Vec<T>>,
 }
@@ -30,11 +30,11 @@ impl<T> ParamState<T> {
     pub(crate) fn check(&self, name: &str, slots: &[String], len: Option<usize>) -> Result<()> {
         let failed = |message| Err(Error::State { name: name.into(), message });
         if let Some(missing) = slots.iter().find(|slot| !self.slots.contains_key(*slot)) {
-            return failed(format!("slot `{missing}` is missing; the chain has {slots:?}"));
+            return failed(format!("slot `{missing}` is missing; the update has {slots:?}"));
         }
         if let Some(extra) = self.slots.keys().find(|slot| !slots.contains(slot)) {
             return failed(format!(
-                "slot `{extra}` is not one of the chain's, which are {slots:?}"
+                "slot `{extra}` is not one of the update's, which are {slots:?}"
             ));
         }
         let Some(len) = len.or_else(|| self.slots.values().next().map(Vec::len)) else {

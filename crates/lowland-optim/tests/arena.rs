@@ -13,7 +13,7 @@ use lowland_optim::{
 };
 
 fn param(name: &str, offset: usize, len: usize) -> ArenaParam {
-    ArenaParam { name: name.into(), offset, len }
+    ArenaParam { name: name.into(), offset, shape: [len].into() }
 }
 
 /// Neighbours with and without a gap, of two groups that take turns, in no order.
@@ -43,7 +43,8 @@ fn groups() -> Vec<GroupSpec> {
 
 /// Values of an arena: padding is NaN, so that whoever touches it shows.
 fn arena(f: impl Fn(usize) -> f32) -> Vec<f32> {
-    let inside = |i: usize| table().iter().any(|p| (p.offset..p.offset + p.len).contains(&i));
+    let inside =
+        |i: usize| table().iter().any(|p| (p.offset..p.offset + p.shape.len()).contains(&i));
     (0..ARENA_LEN).map(|i| if inside(i) { f(i) } else { f32::NAN }).collect()
 }
 
@@ -99,15 +100,15 @@ fn on_slices(steps: u64) -> (Vec<f32>, OptimizerState<f32>) {
         let grads = grads(t);
         let mut pieces: Vec<(ArenaParam, Vec<f32>)> = table()
             .into_iter()
-            .map(|p| (p.clone(), values[p.offset..p.offset + p.len].to_vec()))
+            .map(|p| (p.clone(), values[p.offset..p.offset + p.shape.len()].to_vec()))
             .collect();
         let mut rows: Vec<(&str, &mut [f32], &[f32])> = Vec::new();
         for (p, piece) in &mut pieces {
-            rows.push((&p.name, piece, &grads[p.offset..p.offset + p.len]));
+            rows.push((&p.name, piece, &grads[p.offset..p.offset + p.shape.len()]));
         }
         optimizer.step(&clock(t), &mut rows).unwrap();
         for (p, piece) in pieces {
-            values[p.offset..p.offset + p.len].copy_from_slice(&piece);
+            values[p.offset..p.offset + p.shape.len()].copy_from_slice(&piece);
         }
     }
     (values, optimizer.state())
@@ -259,12 +260,12 @@ fn hyper_parameters_change_and_a_wrong_clock_changes_nothing() {
     );
 
     let still = Sgd { momentum: 0.5, ..Sgd::default() }.chain().unwrap();
-    on_arenas.optimizer.set_chain("no decay", still).unwrap();
+    on_arenas.optimizer.set_update("no decay", still).unwrap();
     let (values, buffer) =
         (on_arenas.values(), before.1.params["bn.bias"].slots["momentum.momentum_buffer"][0]);
     on_arenas.run(3..4);
     let step = self::clock(3).lr * 0.5;
     let want = values[128] - step as f32 * (0.5 * buffer + self::grads(3)[128]);
     assert_eq!(on_arenas.values()[128], want);
-    assert!(on_arenas.optimizer.set_chain("rest", Chain::new()).is_err());
+    assert!(on_arenas.optimizer.set_update("rest", Chain::new()).is_err());
 }

@@ -136,13 +136,13 @@ fn a_state_that_does_not_fit_is_refused() {
     let message = refused(&|s| drop(s.params.get_mut("w").unwrap().slots.remove("adam.exp_avg")));
     assert_eq!(
         message,
-        "state of parameter `w`: slot `adam.exp_avg` is missing; the chain has [\"adam.exp_avg\", \
+        "state of parameter `w`: slot `adam.exp_avg` is missing; the update has [\"adam.exp_avg\", \
          \"adam.exp_avg_sq\"]"
     );
     let message =
         refused(&|s| drop(s.params.get_mut("w").unwrap().slots.insert("x".into(), vec![])));
     assert!(
-        message.starts_with("state of parameter `w`: slot `x` is not one of the chain's"),
+        message.starts_with("state of parameter `w`: slot `x` is not one of the update's"),
         "{message}"
     );
     let message = refused(&|s| {
@@ -169,18 +169,18 @@ fn hyper_parameters_change_while_the_slots_agree() {
     let mut optimizer = Optimizer::<f64>::new(sgd(0.5, 0.0));
     let mut p = [1.0f64];
     optimizer.step(&Clock::at_step(1, 0.1), &mut [("p", &mut p, &[1.0])]).unwrap();
-    optimizer.set_chain("default", sgd(0.25, 0.5)).unwrap();
+    optimizer.set_update("default", sgd(0.25, 0.5)).unwrap();
     optimizer.step(&Clock::at_step(2, 0.1), &mut [("p", &mut p, &[1.0])]).unwrap();
     let after_one = 1.0 - 0.1;
     assert!((p[0] - (after_one - 0.1 * (0.25 * 1.0 + 1.0 + 0.5 * after_one))).abs() < 1e-15);
 
-    let error = optimizer.set_chain("default", sgd(0.0, 0.5)).unwrap_err();
+    let error = optimizer.set_update("default", sgd(0.0, 0.5)).unwrap_err();
     assert!(matches!(&error, Error::Slots { group, .. } if group == "default"));
     assert!(
-        error.to_string().contains("[momentum.momentum_buffer], but the new chain has []"),
+        error.to_string().contains("[momentum.momentum_buffer], but the new update has []"),
         "{error}"
     );
-    let error = optimizer.set_chain("other", sgd(0.5, 0.5)).unwrap_err();
+    let error = optimizer.set_update("other", sgd(0.5, 0.5)).unwrap_err();
     assert_eq!(error.to_string(), "group `other`: there is no such group");
 }
 

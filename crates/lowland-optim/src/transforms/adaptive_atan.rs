@@ -1,0 +1,61 @@
+//! The adaptive activation of a tensor: an arctangent that saturates near the tensor's maximum.
+
+use std::f64::consts::PI;
+
+use lowland_core::{Real, Shape, Transform};
+
+/// An arctangent whose bound follows the largest element of each tensor.
+///
+/// With max(x) the signed maximum of the tensor: `a = 2 max(x) / (pi shrink)`,
+/// `x <- a atan(gamma x / a)`. The largest possible magnitude is `|max(x)| / shrink`, and the slope at
+/// 0 is `gamma`.
+///
+/// Source: "Activated Gradients for Deep Neural Networks" (TNNLS, arXiv 2107.04228), and `SGD_atanMom_Ada`
+/// of its authors' code, where it comes last, on the direction. Deviation: where max(x) is 0 or not
+/// finite the code gives NaN everywhere; here the tensor stays as it is.
+///
+/// ```
+/// use lowland_core::{Shape, Transform};
+/// use lowland_optim::transforms::AdaptiveAtan;
+///
+/// let adaptive = AdaptiveAtan { shrink: 2.0, gamma: 1.0 };
+/// let mut x = [std::f64::consts::PI, -1.0];  // a = 1
+/// adaptive.apply(&mut x, &Shape::from([2]), &mut []);
+/// assert_eq!(x, [std::f64::consts::PI.atan(), -std::f64::consts::FRAC_PI_4]);
+/// let mut x = [0.0, -1.0];
+/// adaptive.apply(&mut x, &Shape::from([2]), &mut []);
+/// assert_eq!(x, [0.0, -1.0]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AdaptiveAtan {
+    /// By how much the maximum is divided to give the bound; the authors use 1.1 to 2.
+    pub shrink: f64,
+    /// The slope at 0; the authors use 1.1 to 2.
+    pub gamma: f64,
+}
+
+impl Transform for AdaptiveAtan {
+    fn name(&self) -> &'static str {
+        "adaptive_atan"
+    }
+
+    fn applies_to(&self, _: &Shape) -> bool {
+        true
+    }
+
+    fn needs_shape(&self) -> bool {
+        false
+    }
+
+    #[inline(always)]
+    fn apply<T: Real>(&self, tensor: &mut [T], _: &Shape, _: &mut [f64]) {
+        let max = tensor.iter().fold(T::neg_infinity(), |max, &x| if x > max { x } else { max });
+        let bound = T::of(2.0 / (PI * self.shrink)) * max;
+        let slope = T::of(self.gamma) / bound;
+        if max.is_finite() && slope.is_finite() {
+            for x in tensor {
+                *x = bound * (slope * *x).atan();
+            }
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! The classical Sobolev metric.
+
+use super::{Columns, Ends, Metric, WIDTH, mean_product};
+
+/// `<u, v> = mean(u v) + lambda * integral of u' v'`.
+///
+/// The gradient x solves `(I + s L) x = g` with `s = lambda n^2` and L the negative second difference.
+///
+/// - Neumann ends: a tridiagonal system, by elimination, whose pivots are computed once.
+/// - Periodic ends: `I + s L = (s / r) (1 - r S) (1 - r S^-1)` with S the shift by one channel around
+///   the circle and `r = exp(-2 asinh(1 / (2 sqrt(s))))`: one recursion up the channels and one down,
+///   each of which starts with the value that it ends with.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sobolev {
+    /// The weight of the derivative, above 0.
+    pub lambda: f64,
+    /// What happens at the ends.
+    pub ends: Ends,
+}
+
+impl Metric for Sobolev {
+    fn name(&self) -> &'static str {
+        "sobolev"
+    }
+
+    fn product(&self, u: &[f64], v: &[f64]) -> f64 {
+        mean_product(u, v) + self.lambda * self.ends.dirichlet(u, v)
+    }
+
+    fn prepared_len(&self, n: usize) -> usize {
+        match self.ends {
+            Ends::Periodic => 0,
+            Ends::Neumann => n,
+        }
+    }
+
+    /// One over the pivots of the elimination.
+    fn prepare(&self, n: usize, prepared: &mut [f64]) {
+        let s = self.stiffness(n);
+        let mut above = 0.0;
+        for (i, inverse) in prepared.iter_mut().enumerate() {
+            let neighbours = usize::from(i > 0) + usize::from(i + 1 < n);
+            *inverse = 1.0 / (1.0 + s * neighbours as f64 - s * s * above);
+            above = *inverse;
+        }
+    }
+
+    #[inline(always)]
+    fn solve(&self, prepared: &[f64], columns: &mut Columns) {
+        let s = self.stiffness(columns.len());
+        match self.ends {
+            Ends::Neumann => {
+                let mut above = [0.0; WIDTH];
+                for (row, inverse) in columns.iter_mut().zip(prepared) {
+                    for (x, above) in row.iter_mut().zip(&mut above) {
+                        *x = (*x + s * *above) * inverse;
+                        *above = *x;
+                    }
+                }
+                let mut below = [0.0; WIDTH];
+                for (row, inverse) in columns.iter_mut().zip(prepared).rev() {
+                    for (x, below) in row.iter_mut().zip(&mut below) {
+                        *x += s * inverse * *below;
+                        *below = *x;
+                    }
+                }
+            }
+            Ends::Periodic => {
+                let decay = -2.0 * (0.5 / s.sqrt()).asinh();
+                let ratio = decay.exp();
+                let open = -(decay * columns.len() as f64).exp_m1();
+                recursion(columns, true, ratio, open, 1.0);
+                recursion(columns, false, ratio, open, ratio / s);
+            }
+        }
+    }
+}
+
+impl Sobolev {
+    fn stiffness(&self, n: usize) -> f64 {
+        self.lambda * (n as f64) * (n as f64)
+    }
+}
+
+/// `y_i = ratio y_(i-1) + x_i` around the circle, from the first row to the last or from the last to
+/// the first, and `x <- scale y`; `open` is 1 - ratio^n.
+#[inline(always)]
+fn recursion(columns: &mut Columns, upwards: bool, ratio: f64, open: f64, scale: f64) {
+    let n = columns.len();
+    let row = |i: usize| if upwards { i } else { n - 1 - i };
+    let mut y = [0.0; WIDTH];
+    for i in 0..n {
+        y.iter_mut().zip(&columns[row(i)]).for_each(|(y, x)| *y = ratio * *y + x);
+    }
+    y.iter_mut().for_each(|y| *y /= open);
+    for i in 0..n {
+        for (x, y) in columns[row(i)].iter_mut().zip(&mut y) {
+            *y = ratio * *y + *x;
+            *x = scale * *y;
+        }
+    }
+}
