@@ -3,8 +3,8 @@
 use lowland_core::Chain;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Result, require};
-use crate::sgd::{require_decay, with_decay};
+use crate::error::Result;
+use crate::parts::{Parts, require_decay, require_moments};
 use crate::stages;
 
 /// Adam, with AMSGrad as a flag; the defaults are PyTorch's: betas (0.9, 0.999), eps 1e-8, no decay.
@@ -31,6 +31,8 @@ pub struct Adam {
     pub eps: f64,
     /// Whether the second mean is replaced by its largest value so far.
     pub amsgrad: bool,
+    /// Whether eps is added to the root before its bias correction, and not after it.
+    pub uncorrected_eps: bool,
     /// The factor of weight decay, 0 or more.
     pub weight_decay: f64,
     /// Whether decay is kept out of the means, as in AdamW.
@@ -43,6 +45,7 @@ impl Default for Adam {
             betas: [0.9, 0.999],
             eps: 1e-8,
             amsgrad: false,
+            uncorrected_eps: false,
             weight_decay: 0.0,
             decoupled_weight_decay: false,
         }
@@ -68,10 +71,14 @@ impl Adam {
     /// # Errors
     /// As [`Adam::validate`].
     pub fn chain(&self) -> Result<Chain> {
+        Ok(self.parts()?.chain())
+    }
+
+    pub(crate) fn parts(&self) -> Result<Parts> {
         self.validate()?;
-        let Adam { betas, eps, amsgrad, weight_decay, decoupled_weight_decay } = *self;
-        let adam = stages::Adam { betas, eps, amsgrad };
-        Ok(with_decay(weight_decay, decoupled_weight_decay, |chain| chain.then(adam)))
+        let Adam { betas, eps, amsgrad, uncorrected_eps, .. } = *self;
+        let adam = stages::Adam { betas, eps, amsgrad, uncorrected_eps };
+        Ok(Parts::new(self.weight_decay, self.decoupled_weight_decay, |chain| chain.then(adam)))
     }
 }
 
@@ -104,7 +111,8 @@ impl Default for AdamW {
 
 impl From<AdamW> for Adam {
     fn from(AdamW { betas, eps, amsgrad, weight_decay }: AdamW) -> Self {
-        Adam { betas, eps, amsgrad, weight_decay, decoupled_weight_decay: true }
+        let decoupled_weight_decay = true;
+        Adam { betas, eps, amsgrad, weight_decay, decoupled_weight_decay, ..Adam::default() }
     }
 }
 
@@ -122,17 +130,11 @@ impl AdamW {
     /// # Errors
     /// As [`AdamW::validate`].
     pub fn chain(&self) -> Result<Chain> {
-        self.validate()?;
-        Adam::from(*self).chain()
+        Ok(self.parts()?.chain())
     }
-}
 
-/// The ranges that Adam and MIAdam share.
-pub(crate) fn require_moments(method: &str, betas: [f64; 2], eps: f64) -> Result<()> {
-    for (i, beta) in betas.into_iter().enumerate() {
-        let field = || format!("{method}.betas[{i}]");
-        require((0.0..1.0).contains(&beta), field, "in [0, 1)", beta)?;
+    pub(crate) fn parts(&self) -> Result<Parts> {
+        self.validate()?;
+        Adam::from(*self).parts()
     }
-    let allowed = "above 0 and finite, as a gradient that was always 0 would give 0/0";
-    require(eps > 0.0 && eps.is_finite(), || format!("{method}.eps"), allowed, eps)
 }

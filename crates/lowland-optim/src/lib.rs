@@ -1,13 +1,19 @@
 #![doc = include_str!("../README.md")]
 
+mod adabelief;
+mod adabound;
 mod adam;
 mod arena;
 mod error;
 mod group;
 mod method;
 mod miadam;
+mod nadam;
 mod optimizer;
+mod parts;
 mod precision;
+mod radam;
+mod rmsprop;
 mod schedule;
 mod sgd;
 mod state;
@@ -16,13 +22,18 @@ mod update;
 pub mod stages;
 pub mod transforms;
 
+pub use adabelief::AdaBelief;
+pub use adabound::AdaBound;
 pub use adam::{Adam, AdamW};
 pub use arena::{ArenaOptimizer, ArenaParam};
 pub use error::{Error, Result};
 pub use group::GroupSpec;
 pub use method::Method;
 pub use miadam::MiAdam;
+pub use nadam::NAdam;
 pub use optimizer::Optimizer;
+pub use radam::RAdam;
+pub use rmsprop::RmsProp;
 pub use schedule::{Boundary, Constant, Cosine, MultiStep, Schedule};
 pub use sgd::Sgd;
 pub use stages::{StepScale, Switch};

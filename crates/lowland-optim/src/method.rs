@@ -4,8 +4,9 @@ use lowland_core::{Chain, DType};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::parts::Parts;
 use crate::precision::require_normal;
-use crate::{Adam, AdamW, MiAdam, Sgd};
+use crate::{AdaBelief, AdaBound, Adam, AdamW, MiAdam, NAdam, RAdam, RmsProp, Sgd};
 
 /// An optimization method with its hyper-parameters: in a config file, one table whose key names the
 /// method. Fields that are left out have their defaults; unknown ones are errors.
@@ -48,6 +49,33 @@ pub enum Method {
     Adamw(AdamW),
     /// Adam with multiple integrations.
     Miadam(MiAdam),
+    /// RMSprop.
+    Rmsprop(RmsProp),
+    /// Adam with Nesterov momentum.
+    Nadam(NAdam),
+    /// Rectified Adam.
+    Radam(RAdam),
+    /// AdaBelief.
+    Adabelief(AdaBelief),
+    /// AdaBound and AMSBound.
+    Adabound(AdaBound),
+}
+
+/// The same expression for the config of each method.
+macro_rules! each {
+    ($method:expr, $config:ident => $body:expr) => {
+        match $method {
+            Method::Sgd($config) => $body,
+            Method::Adam($config) => $body,
+            Method::Adamw($config) => $body,
+            Method::Miadam($config) => $body,
+            Method::Rmsprop($config) => $body,
+            Method::Nadam($config) => $body,
+            Method::Radam($config) => $body,
+            Method::Adabelief($config) => $body,
+            Method::Adabound($config) => $body,
+        }
+    };
 }
 
 impl Method {
@@ -59,6 +87,11 @@ impl Method {
             Method::Adam(_) => "adam",
             Method::Adamw(_) => "adamw",
             Method::Miadam(_) => "miadam",
+            Method::Rmsprop(_) => "rmsprop",
+            Method::Nadam(_) => "nadam",
+            Method::Radam(_) => "radam",
+            Method::Adabelief(_) => "adabelief",
+            Method::Adabound(_) => "adabound",
         }
     }
 
@@ -67,12 +100,7 @@ impl Method {
     /// # Errors
     /// [`Error::Hyper`](crate::Error::Hyper) with the field.
     pub fn validate(&self) -> Result<()> {
-        match self {
-            Method::Sgd(sgd) => sgd.validate(),
-            Method::Adam(adam) => adam.validate(),
-            Method::Adamw(adamw) => adamw.validate(),
-            Method::Miadam(miadam) => miadam.validate(),
-        }
+        each!(self, config => config.validate())
     }
 
     /// Checks the ranges, and that the numbers of a step with this learning rate are what they are
@@ -97,34 +125,39 @@ impl Method {
     pub fn validate_at(&self, base_lr: f64, dtype: DType) -> Result<()> {
         self.validate()?;
         require_normal("learning_rate", base_lr, dtype)?;
-        let (weight_decay, eps) = match self {
-            Method::Sgd(sgd) => (sgd.weight_decay, None),
-            Method::Adam(adam) => (adam.weight_decay, Some(adam.eps)),
-            Method::Adamw(adamw) => (adamw.weight_decay, Some(adamw.eps)),
-            Method::Miadam(miadam) => (miadam.weight_decay, Some(miadam.eps)),
-        };
+        let weight_decay = each!(self, config => config.weight_decay);
         if weight_decay != 0.0 {
             require_normal(&format!("{}.weight_decay", self.name()), weight_decay, dtype)?;
         }
-        if let Some(eps) = eps {
+        if let Some(eps) = self.eps() {
             require_normal(&format!("{}.eps", self.name()), eps, dtype)?;
         }
         match self {
             Method::Miadam(miadam) => miadam.validate_gain(base_lr, dtype),
-            Method::Sgd(_) | Method::Adam(_) | Method::Adamw(_) => Ok(()),
+            _ => Ok(()),
+        }
+    }
+
+    /// What it adds to a root.
+    fn eps(&self) -> Option<f64> {
+        match self {
+            Method::Sgd(_) => None,
+            Method::Adam(config) => Some(config.eps),
+            Method::Adamw(config) => Some(config.eps),
+            Method::Miadam(config) => Some(config.eps),
+            Method::Rmsprop(config) => Some(config.eps),
+            Method::Nadam(config) => Some(config.eps),
+            Method::Radam(config) => Some(config.eps),
+            Method::Adabelief(config) => Some(config.eps),
+            Method::Adabound(config) => Some(config.eps),
         }
     }
 
     /// The same method for parameters that do not decay.
     #[must_use]
-    pub fn without_weight_decay(self) -> Self {
-        let weight_decay = 0.0;
-        match self {
-            Method::Sgd(sgd) => Method::Sgd(Sgd { weight_decay, ..sgd }),
-            Method::Adam(adam) => Method::Adam(Adam { weight_decay, ..adam }),
-            Method::Adamw(adamw) => Method::Adamw(AdamW { weight_decay, ..adamw }),
-            Method::Miadam(miadam) => Method::Miadam(MiAdam { weight_decay, ..miadam }),
-        }
+    pub fn without_weight_decay(mut self) -> Self {
+        each!(&mut self, config => config.weight_decay = 0.0);
+        self
     }
 
     /// The chain of stages.
@@ -132,11 +165,11 @@ impl Method {
     /// # Errors
     /// As [`Method::validate`].
     pub fn chain(&self) -> Result<Chain> {
-        match self {
-            Method::Sgd(sgd) => sgd.chain(),
-            Method::Adam(adam) => adam.chain(),
-            Method::Adamw(adamw) => adamw.chain(),
-            Method::Miadam(miadam) => miadam.chain(),
-        }
+        Ok(self.parts()?.chain())
+    }
+
+    /// The stages, cut where an activation of the final direction goes.
+    pub(crate) fn parts(&self) -> Result<Parts> {
+        each!(self, config => config.parts())
     }
 }

@@ -3,10 +3,9 @@
 use lowland_core::{Chain, Clock, DType};
 use serde::{Deserialize, Serialize};
 
-use crate::adam::require_moments;
 use crate::error::{Result, require};
+use crate::parts::{Parts, require_decay, require_moments};
 use crate::precision::normal;
-use crate::sgd::{require_decay, with_decay};
 use crate::stages::{self, StepScale, Switch};
 
 /// Integrals beyond any use: each is a slot of state as large as the parameters.
@@ -113,9 +112,13 @@ impl MiAdam {
     /// # Errors
     /// As [`MiAdam::validate`].
     pub fn chain(&self) -> Result<Chain> {
+        Ok(self.parts()?.chain())
+    }
+
+    pub(crate) fn parts(&self) -> Result<Parts> {
         self.validate()?;
         let decoupled = self.decoupled_weight_decay;
-        Ok(with_decay(self.weight_decay, decoupled, |chain| chain.then(self.stage())))
+        Ok(Parts::new(self.weight_decay, decoupled, |chain| chain.then(self.stage())))
     }
 
     /// The number in front of the quotient at a step, the learning rate included: what is to be

@@ -4,12 +4,13 @@ use lowland_core::Chain;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Result, require};
-use crate::stages::{DecoupledWeightDecay, Momentum, WeightDecay};
+use crate::parts::{Parts, require_decay};
+use crate::stages::Momentum;
 
 /// Stochastic gradient descent with momentum; the defaults are PyTorch's: no momentum, no decay.
 ///
-/// The chain: [`WeightDecay`] (coupled), [`Momentum`] where `momentum` is not 0,
-/// [`DecoupledWeightDecay`] in place of the first where that is asked for.
+/// The chain: [`WeightDecay`](crate::stages::WeightDecay) (coupled), [`Momentum`] where `momentum` is
+/// not 0, [`DecoupledWeightDecay`](crate::stages::DecoupledWeightDecay) in place of the first where that is asked for.
 ///
 /// ```
 /// use lowland_core::Clock;
@@ -58,30 +59,15 @@ impl Sgd {
     /// # Errors
     /// As [`Sgd::validate`].
     pub fn chain(&self) -> Result<Chain> {
+        Ok(self.parts()?.chain())
+    }
+
+    pub(crate) fn parts(&self) -> Result<Parts> {
         self.validate()?;
         let Sgd { momentum, dampening, nesterov, weight_decay, decoupled_weight_decay } = *self;
-        Ok(with_decay(weight_decay, decoupled_weight_decay, |chain| match momentum {
+        Ok(Parts::new(weight_decay, decoupled_weight_decay, |chain| match momentum {
             0.0 => chain,
             _ => chain.then(Momentum { momentum, dampening, nesterov }),
         }))
-    }
-}
-
-/// The range of every method's weight decay.
-pub(crate) fn require_decay(method: &str, weight_decay: f64) -> Result<()> {
-    let ok = weight_decay >= 0.0 && weight_decay.is_finite();
-    require(ok, || format!("{method}.weight_decay"), "0 or more, and finite", weight_decay)
-}
-
-/// The stages of a method with its decay before or after them, or none where it is 0.
-pub(crate) fn with_decay(
-    weight_decay: f64,
-    decoupled: bool,
-    stages: impl FnOnce(Chain) -> Chain,
-) -> Chain {
-    match (weight_decay, decoupled) {
-        (0.0, _) => stages(Chain::new()),
-        (_, false) => stages(Chain::new().then(WeightDecay { weight_decay })),
-        (_, true) => stages(Chain::new()).then(DecoupledWeightDecay { weight_decay }),
     }
 }

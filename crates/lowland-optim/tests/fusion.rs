@@ -41,7 +41,12 @@ fn links() -> Vec<Chain> {
     vec![
         Chain::new().then(WeightDecay { weight_decay: 0.02 }),
         Chain::new().then(Momentum { momentum: 0.9, dampening: 0.1, nesterov: true }),
-        Chain::new().then(stages::Adam { betas: [0.9, 0.999], eps: 1e-8, amsgrad: true }),
+        Chain::new().then(stages::Adam {
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            amsgrad: true,
+            ..Default::default()
+        }),
         Chain::new().then(miadam(3)),
         Chain::new().then(DecoupledWeightDecay { weight_decay: 0.03 }),
     ]
@@ -178,7 +183,12 @@ fn any_order_integrates() {
 
 #[test]
 fn amsgrad_never_lets_the_second_moment_shrink() {
-    let chain = Chain::new().then(stages::Adam { betas: [0.0, 0.5], eps: 1e-12, amsgrad: true });
+    let chain = Chain::new().then(stages::Adam {
+        betas: [0.0, 0.5],
+        eps: 1e-12,
+        amsgrad: true,
+        ..Default::default()
+    });
     let (mut p, mut slots) = ([0.0f64], zeros::<f64>(3, 1));
     step(&chain, &Clock::at_step(1, 1.0), &mut p, &[4.0], &mut slots);
     step(&chain, &Clock::at_step(2, 1.0), &mut p, &[0.0], &mut slots);

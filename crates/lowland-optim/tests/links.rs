@@ -40,7 +40,7 @@ const ARENA_LEN: usize = 20_310;
 
 /// Every kind of link, several times, in two groups.
 fn groups() -> Vec<GroupSpec> {
-    let adam = stages::Adam { betas: [0.8, 0.9], eps: 1e-8, amsgrad: false };
+    let adam = stages::Adam { betas: [0.8, 0.9], eps: 1e-8, ..Default::default() };
     let weights = Update::new()
         .transform(smooth())
         .then(WeightDecay { weight_decay: 0.01 })

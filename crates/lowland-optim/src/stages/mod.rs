@@ -6,15 +6,29 @@
 //! `clock.step` is the number of steps that the state has taken, this one included: that is what
 //! [`crate::Optimizer`] and [`crate::ArenaOptimizer`] hand over, whatever the step of the run.
 
+mod activation;
+mod adabelief;
+mod adabound;
 mod adam;
+mod clip_value;
 mod decoupled_weight_decay;
 mod miadam;
 mod moments;
 mod momentum;
+mod nadam;
+mod radam;
+mod rmsprop;
 mod weight_decay;
 
+pub use activation::{Activate, Activation, Atan, Log, Tanh};
+pub use adabelief::AdaBelief;
+pub use adabound::AdaBound;
 pub use adam::Adam;
+pub use clip_value::ClipValue;
 pub use decoupled_weight_decay::DecoupledWeightDecay;
 pub use miadam::{MiAdam, StepScale, Switch};
 pub use momentum::Momentum;
+pub use nadam::NAdam;
+pub use radam::RAdam;
+pub use rmsprop::RmsProp;
 pub use weight_decay::WeightDecay;

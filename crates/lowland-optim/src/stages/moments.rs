@@ -1,4 +1,4 @@
-//! What Adam and MIAdam share: the running moments of the gradient and the quotient at the end.
+//! What Adam and its kin share: the running moments of the gradient and the quotient at the end.
 
 use lowland_core::Real;
 use lowland_core::stage::Clock;
@@ -28,6 +28,12 @@ pub(super) fn first_correction(beta1: f64, clock: &Clock) -> f64 {
     1.0 / (1.0 - beta1.powf(clock.step as f64))
 }
 
+/// What to add to the corrected root so that it is as if eps had been added to the raw one:
+/// `eps / sqrt(1 - beta2^t)`.
+pub(super) fn uncorrected_eps(eps: f64, beta2: f64, step: u64) -> f64 {
+    eps / (1.0 - beta2.powf(step as f64)).sqrt()
+}
+
 impl<T: Real> Moments<T> {
     #[inline(always)]
     pub(super) fn new(scalars: [T; 6]) -> Self {
@@ -41,6 +47,23 @@ impl<T: Real> Moments<T> {
         for ((&g, m), v) in grads.iter().zip(exp_avg).zip(exp_avg_sq) {
             *m = self.beta1 * *m + self.beta1_rest * g;
             *v = self.beta2 * *v + self.beta2_rest * (g * g);
+        }
+    }
+
+    /// `m <- beta1 m + (1 - beta1) g`, `v <- beta2 v + (1 - beta2) (g - m)^2`.
+    #[inline(always)]
+    pub(super) fn update_around_mean(&self, grads: &[T], exp_avg: &mut [T], exp_avg_var: &mut [T]) {
+        for ((&g, m), v) in grads.iter().zip(exp_avg).zip(exp_avg_var) {
+            *m = self.beta1 * *m + self.beta1_rest * g;
+            *v = self.beta2 * *v + self.beta2_rest * ((g - *m) * (g - *m));
+        }
+    }
+
+    /// `d <- d / (sqrt(second) / sqrt(1 - beta2^t) + eps)`.
+    #[inline(always)]
+    pub(super) fn divide(&self, second: &[T], direction: &mut [T]) {
+        for (d, &v) in direction.iter_mut().zip(second) {
+            *d /= v.sqrt() * self.root_correction + self.eps;
         }
     }
 

@@ -1,0 +1,77 @@
+//! AdaBound and AMSBound, as a config.
+
+use lowland_core::Chain;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, require};
+use crate::parts::{Parts, require_decay, require_moments};
+use crate::stages;
+
+/// AdaBound, with AMSBound as a flag; the defaults are those of its authors' code: betas (0.9, 0.999),
+/// eps 1e-8, gamma 1e-3, and a final step size of 100 times the learning rate.
+///
+/// The chain: coupled decay, [`stages::AdaBound`], or that and then decoupled decay. The equations and the sources
+/// are told there.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdaBound {
+    /// The decay rates of the means of the gradient and of its square, each in [0, 1).
+    pub betas: [f64; 2],
+    /// What is added to the root of the second mean, above 0.
+    pub eps: f64,
+    /// The step size that the bounds close in on, as a part of the learning rate, above 0.
+    pub final_lr_factor: f64,
+    /// How fast they close in, in (0, 1).
+    pub gamma: f64,
+    /// Whether the second mean is replaced by its largest value so far.
+    pub amsbound: bool,
+    /// The factor of weight decay, 0 or more.
+    pub weight_decay: f64,
+    /// Whether decay is kept out of the means.
+    pub decoupled_weight_decay: bool,
+}
+
+impl Default for AdaBound {
+    fn default() -> Self {
+        AdaBound {
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            final_lr_factor: 100.0,
+            gamma: 1e-3,
+            amsbound: false,
+            weight_decay: 0.0,
+            decoupled_weight_decay: false,
+        }
+    }
+}
+
+impl AdaBound {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Hyper`](crate::Error::Hyper) with the field.
+    pub fn validate(&self) -> Result<()> {
+        require_moments("adabound", self.betas, self.eps)?;
+        let field = |name: &'static str| move || format!("adabound.{name}");
+        let (factor, gamma) = (self.final_lr_factor, self.gamma);
+        let ok = factor > 0.0 && factor.is_finite();
+        require(ok, field("final_lr_factor"), "above 0 and finite", factor)?;
+        require(gamma > 0.0 && gamma < 1.0, field("gamma"), "in (0, 1)", gamma)?;
+        require_decay("adabound", self.weight_decay)
+    }
+
+    /// The chain of stages.
+    ///
+    /// # Errors
+    /// As [`AdaBound::validate`].
+    pub fn chain(&self) -> Result<Chain> {
+        Ok(self.parts()?.chain())
+    }
+
+    pub(crate) fn parts(&self) -> Result<Parts> {
+        self.validate()?;
+        let AdaBound { betas, eps, final_lr_factor, gamma, amsbound, .. } = *self;
+        let adabound = stages::AdaBound { betas, eps, final_lr_factor, gamma, amsbound };
+        Ok(Parts::new(self.weight_decay, self.decoupled_weight_decay, |chain| chain.then(adabound)))
+    }
+}

@@ -1,0 +1,50 @@
+//! The hyperbolic tangent as a gradient activation.
+
+use lowland_core::Real;
+use serde::{Deserialize, Serialize};
+
+use super::Activation;
+
+/// `G(x) = alpha tanh(beta x)`, at most alpha.
+///
+/// Source: "Activated Gradients for Deep Neural Networks" (TNNLS, arXiv 2107.04228); the default is
+/// that of its authors' code, whose CIFAR and ImageNet runs have (0.1, 20) and (0.2, 10).
+///
+/// ```
+/// use lowland_core::{Chain, Clock};
+/// use lowland_optim::stages::{Activate, Tanh};
+///
+/// let mut p = [1.0f64];
+/// let chain = Chain::new().then(Activate(Tanh { alpha: 0.5, beta: 2.0 }));
+/// chain.step(&Clock::at_step(1, 0.1), &mut p, &[-3.0], &mut []);
+/// assert_eq!(p, [1.0 + 0.1 * (0.5 * 6.0f64.tanh())]);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Tanh {
+    /// The factor of the value, above 0.
+    pub alpha: f64,
+    /// The factor of the argument, above 0; the slope at 0 is alpha * beta.
+    pub beta: f64,
+}
+
+impl Default for Tanh {
+    fn default() -> Self {
+        Tanh { alpha: 0.3, beta: 4.5 }
+    }
+}
+
+impl Activation for Tanh {
+    fn name(&self) -> &'static str {
+        "tanh"
+    }
+
+    fn scalars(&self) -> Vec<f64> {
+        vec![self.alpha, self.beta]
+    }
+
+    #[inline(always)]
+    fn apply<T: Real>(&self, x: T) -> T {
+        T::of(self.alpha) * (T::of(self.beta) * x).tanh()
+    }
+}
