@@ -18,6 +18,20 @@ pub enum Error {
         value: String,
     },
 
+    /// A table that must name exactly one of several kinds, and names none or more.
+    #[error(
+        "{}exactly one {what} must be given, as a table named after it; got {given}",
+        prefix(table)
+    )]
+    Choice {
+        /// The table, as in `activation`; empty for the table of the optimizer itself.
+        table: String,
+        /// What there are kinds of.
+        what: &'static str,
+        /// The kinds that were given.
+        given: String,
+    },
+
     /// A learning rate, or what a stage made of its hyper-parameters, that is not a finite number
     /// in the type of the parameters.
     #[error("group `{group}`: {what} of step {step} is {value:e}, which is not finite in {dtype}")]
@@ -87,6 +101,24 @@ pub enum Error {
     /// What the engine says.
     #[error(transparent)]
     Core(#[from] lowland_core::Error),
+}
+
+/// The name of a table in front of a message about it.
+fn prefix(table: &str) -> String {
+    if table.is_empty() { String::new() } else { format!("{table}: ") }
+}
+
+impl Error {
+    /// An [`Error::Choice`].
+    pub(crate) fn choice(
+        table: &str,
+        what: &'static str,
+        given: impl Iterator<Item = &'static str>,
+    ) -> Self {
+        let names: Vec<&str> = given.collect();
+        let given = if names.is_empty() { "none".into() } else { names.join(" and ") };
+        Error::Choice { table: table.into(), what, given }
+    }
 }
 
 /// The range check behind every `validate`. Values are shown by `Debug`, which gives very large and

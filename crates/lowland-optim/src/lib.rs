@@ -13,6 +13,7 @@ mod optimizer;
 mod parts;
 mod precision;
 mod radam;
+mod recipe;
 mod rmsprop;
 mod schedule;
 mod sgd;
@@ -33,6 +34,9 @@ pub use miadam::MiAdam;
 pub use nadam::NAdam;
 pub use optimizer::Optimizer;
 pub use radam::RAdam;
+pub use recipe::{
+    ActivationConfig, ChannelDirectedConfig, Clip, MetricKind, Placement, Recipe, WeightDecayOn,
+};
 pub use rmsprop::RmsProp;
 pub use schedule::{Boundary, Constant, Cosine, MultiStep, Schedule};
 pub use sgd::Sgd;

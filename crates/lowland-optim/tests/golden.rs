@@ -9,7 +9,9 @@ use lowland_conformance::golden::{
     Error, FOLDER_VARIABLE, File, Folder, Report, Tensors, compare, compare_relative, damage,
 };
 use lowland_core::Clock;
-use lowland_optim::{Adam, AdamW, Method, MiAdam, Optimizer, OptimizerState, Sgd, Switch};
+use lowland_optim::{
+    ActivationConfig, Method, Optimizer, OptimizerState, Placement, Recipe, Switch,
+};
 use serde_json::{Map, Value, json};
 
 /// By how much the stored scalar in front of the step, an `f64`, may differ in its last digits.
@@ -21,10 +23,12 @@ type Result<T, E = Error> = std::result::Result<T, E>;
 struct Case<'a> {
     file: &'a File,
     name: &'a str,
+    recipe: Recipe,
     method: Method,
-    lr: f64,
     /// The epoch of each step, where the reference was told one.
     epochs: Option<Vec<u64>>,
+    /// The gradients: the first part of the names of their tensors.
+    grads: &'static str,
 }
 
 /// A parameter of the trajectories.
@@ -61,38 +65,88 @@ fn check_files(folder: &Folder) -> Result<Report> {
     Ok(report)
 }
 
-/// The method that an op stands for, with the hyper-parameters that only a loop needs split off;
+/// The recipe that an op stands for, with the hyper-parameters that only a loop needs split off;
 /// `None` for an op that is not built. A hyper-parameter that the method does not have is an error.
 fn read_case<'a>(file: &'a File, name: &'a str, op: &str) -> Result<Option<Case<'a>>> {
     let failed = |message: String| file.entry(&format!("{name}.hyper"), message);
-    let Some(hyper) = file.json()["cases"][name].get("hyper").and_then(Value::as_object) else {
+    let case = &file.json()["cases"][name];
+    let Some(hyper) = case.get("hyper").and_then(Value::as_object) else {
         return Err(failed("is no table".into()));
     };
     let mut hyper = hyper.clone();
-    hyper.remove("cls");
+    hyper.remove("file");
+    let class = hyper.remove("cls");
     let Some(lr) = hyper.remove("lr").as_ref().and_then(Value::as_f64) else {
         return Err(failed("has no `lr`".into()));
     };
-    let (mut epochs, fields) = (None, Value::Object(hyper));
-    let method = match op {
-        "SGD" => serde_json::from_value::<Sgd>(fields).map(Method::Sgd),
-        "Adam" => serde_json::from_value::<Adam>(fields).map(Method::Adam),
-        "AdamW" => serde_json::from_value::<AdamW>(fields).map(Method::Adamw),
+    let mut epochs = None;
+    let activation = match op {
+        "SGD_atan" | "Adam_atan" => take_activation(&mut hyper, "atan", Placement::Gradient),
+        "SGD_atanMom" => take_activation(&mut hyper, "atan", Placement::Direction),
+        "SGD_tanh_Mom" => take_activation(&mut hyper, "tanh", Placement::Direction),
+        "SGD_log_Mom" => take_activation(&mut hyper, "log", Placement::Direction),
+        "SGD_atanMom_Ada" => take_activation(&mut hyper, "adaptive_atan", Placement::Direction),
+        // The authors' RMSprop has an activation built in, with hyper-parameters of its own.
+        "RMSprop" if class.as_ref().is_some_and(|class| class.to_string().contains("atan")) => {
+            let mut built_in = Map::from_iter([("alpha", 0.7), ("beta", 0.7)].map(owned));
+            take_activation(&mut built_in, "atan", Placement::Gradient)
+        }
+        _ => Ok(None),
+    };
+    let table = match op {
+        "SGD" | "SGD_ori" | "SGD_atan" | "SGD_atanMom" | "SGD_tanh_Mom" | "SGD_log_Mom"
+        | "SGD_atanMom_Ada" => "sgd",
+        "Adam" => "adam",
+        "AdamW" => "adamw",
+        "NAdam" => "nadam",
+        "RAdam" => "radam",
+        "RMSprop" => "rmsprop",
+        "Adam_atan" => {
+            hyper.insert("uncorrected_eps".into(), json!(true));
+            "adam"
+        }
         "miadam" => {
-            let (fields, of_step) = miadam_fields(fields).map_err(failed)?;
-            epochs = of_step;
-            serde_json::from_value::<MiAdam>(fields).map(Method::Miadam)
+            (hyper, epochs) = miadam_fields(hyper).map_err(failed)?;
+            "miadam"
         }
         _ => return Ok(None),
     };
-    let method = method.map_err(|error| failed(error.to_string()))?;
-    Ok(Some(Case { file, name, method, lr, epochs }))
+    let recipe = json!({ "learning_rate": lr, table: hyper });
+    let recipe = serde_json::from_value::<Recipe>(recipe).map_err(|e| failed(e.to_string()))?;
+    let recipe = Recipe { activation: activation.map_err(failed)?, ..recipe };
+    let method = recipe.method().map_err(|e| failed(e.to_string()))?;
+    let replaced = case.get("gradients").is_some_and(|text| text.to_string().contains("ada_grads"));
+    let grads = if replaced { "ada_grads" } else { "grads" };
+    Ok(Some(Case { file, name, recipe, method, epochs, grads }))
+}
+
+fn owned((key, value): (&str, f64)) -> (String, Value) {
+    (key.to_owned(), json!(value))
+}
+
+/// Splits the activation off the hyper-parameters; one with a negative factor is switched off.
+fn take_activation(
+    hyper: &mut Map<String, Value>,
+    kind: &str,
+    placement: Placement,
+) -> Result<Option<ActivationConfig>, String> {
+    let fields = if kind == "adaptive_atan" { ["shrink", "gamma"] } else { ["alpha", "beta"] };
+    let mut table = Map::new();
+    for field in fields {
+        let value = hyper.remove(field).ok_or(format!("has no `{field}`"))?;
+        table.insert(field.into(), value);
+    }
+    if table.values().any(|value| value.as_f64().is_some_and(|value| value < 0.0)) {
+        return Ok(None);
+    }
+    let config = json!({ "placement": placement, kind: table });
+    serde_json::from_value(config).map(Some).map_err(|error| error.to_string())
 }
 
 /// Renames what the authors call otherwise, and splits off the epochs.
-fn miadam_fields(fields: Value) -> Result<(Value, Option<Vec<u64>>), String> {
-    let mut fields: Map<String, Value> =
-        serde_json::from_value(fields).map_err(|e| e.to_string())?;
+type Fields = Map<String, Value>;
+
+fn miadam_fields(mut fields: Fields) -> Result<(Fields, Option<Vec<u64>>), String> {
     let mut take = |key: &str| fields.remove(key).ok_or(format!("has no `{key}`"));
     let sub_epoch = take("sub_epoch")?;
     let epochs: Option<Vec<u64>> =
@@ -101,15 +155,15 @@ fn miadam_fields(fields: Value) -> Result<(Value, Option<Vec<u64>>), String> {
         return Err("has epochs for a call without epochs, or none for one with them".into());
     }
     fields.insert("switch".into(), json!({ "epoch": sub_epoch }));
-    Ok((Value::Object(fields), epochs))
+    Ok((fields, epochs))
 }
 
-fn read_params(tensors: &Tensors, steps: usize) -> Result<Vec<Param>> {
+fn read_params(tensors: &Tensors, grads: &str, steps: usize) -> Result<Vec<Param>> {
     let names = tensors.names();
     let mut params = Vec::new();
     for name in names.iter().filter_map(|name| name.strip_prefix("init.")) {
         let (shape, init) = tensors.f32(&format!("init.{name}"))?;
-        let grads = format!("grads.{name}");
+        let grads = format!("{grads}.{name}");
         let (grads_shape, values) = tensors.f32(&grads)?;
         if grads_shape.split_first() != Some((&steps, &shape)) {
             return Err(tensors.entry(&grads, format!("has the shape {grads_shape:?}")));
@@ -123,17 +177,24 @@ fn read_params(tensors: &Tensors, steps: usize) -> Result<Vec<Param>> {
 }
 
 fn check_case(case: &Case<'_>, tensors: &Tensors, steps: usize) -> Result<()> {
-    let Case { file, name, method, lr, epochs } = case;
+    let Case { file, name, recipe, method, epochs, grads } = case;
     if epochs.as_ref().is_some_and(|epochs| epochs.len() != steps) {
         return Err(file.entry(&format!("{name}.hyper.epoch_of_step"), "is not one a step"));
     }
     let clock = |step: usize| {
         let epoch = epochs.as_ref().map_or(1, |epochs| epochs[step]);
-        Clock { step: step as u64 + 1, epoch, progress: step as f64 / steps as f64, lr: *lr }
+        Clock {
+            step: step as u64 + 1,
+            epoch,
+            progress: step as f64 / steps as f64,
+            lr: recipe.learning_rate,
+        }
     };
-    let params = read_params(tensors, steps)?;
-    let chain = method.chain().map_err(|e| file.entry(&format!("{name}.hyper"), e.to_string()))?;
-    let (trajectories, state) = run(&params, steps, clock, Optimizer::new(chain));
+    let params = read_params(tensors, grads, steps)?;
+    let failed =
+        |error: lowland_optim::Error| file.entry(&format!("{name}.hyper"), error.to_string());
+    let optimizer = Optimizer::new(recipe.update().map_err(failed)?);
+    let (trajectories, state) = run(&params, steps, clock, optimizer);
 
     let place = format!("/cases/{name}/tolerance");
     let tolerance = file.tolerance(&place, "params_abs")?;
@@ -153,7 +214,8 @@ fn check_case(case: &Case<'_>, tensors: &Tensors, steps: usize) -> Result<()> {
             }
         }
     }
-    check_state(tensors, name, &state, file.tolerance(&place, "state_rel_to_max")?)?;
+    let state_tolerance = file.tolerance(&place, "state_rel_to_max")?;
+    check_state(tensors, method, name, &state, state_tolerance)?;
     if let Method::Miadam(miadam) = method {
         let tensor = format!("{name}.step_size");
         let got: Vec<f64> = (0..steps).map(|step| miadam.step_size(&clock(step))).collect();
@@ -188,6 +250,7 @@ fn run(
 /// Compares each stored state tensor with ours, and finds each of ours among the stored ones.
 fn check_state(
     tensors: &Tensors,
+    method: &Method,
     case: &str,
     state: &OptimizerState<f32>,
     tolerance: f64,
@@ -205,6 +268,15 @@ fn check_state(
         };
         if slot == "step" {
             compare(tensor, &[param.steps as f64], &widen(want), f64::MIN_POSITIVE)?;
+            continue;
+        }
+        if let ("mu_product", Method::Nadam(nadam)) = (slot, method) {
+            // A matter of the step alone, of which we keep no state.
+            let factor = |t: u64| {
+                nadam.betas[0] * (1.0 - 0.5 * 0.96f64.powf(t as f64 * nadam.momentum_decay))
+            };
+            let product: f64 = (1..=param.steps).map(factor).product();
+            compare_relative(tensor, &[product], &widen(want), tolerance)?;
             continue;
         }
         let ours = our_slot(slot);
@@ -256,6 +328,11 @@ fn golden_trajectories() {
         let counts = report.checked_by_kind();
         let count = |op: &str| counts.get(op).copied().unwrap_or(0);
         assert_eq!(["SGD", "Adam", "AdamW", "miadam"].map(count), [5, 3, 2, 31]);
+        assert_eq!(["NAdam", "RAdam", "RMSprop"].map(count), [3, 3, 3 + 3]);
+        let activated = ["SGD_ori", "SGD_atan", "SGD_atanMom", "SGD_tanh_Mom", "SGD_log_Mom"];
+        assert_eq!(activated.map(count), [5; 5]);
+        assert_eq!(["SGD_atanMom_Ada", "Adam_atan"].map(count), [3, 3]);
+        assert!(report.skipped().is_empty(), "{report}");
     }
 }
 
@@ -361,6 +438,37 @@ fn golden_miadam_damage_is_found() {
         assert!(message.contains("step_size"), "{message}");
     }
     assert_eq!(cases, 1, "one file of miadam trajectories");
+}
+
+#[test]
+fn golden_activation_damage_is_found() {
+    let folder = Folder::own().unwrap();
+    let mut activated = std::collections::BTreeSet::new();
+    for file in folder.files_with("cases").unwrap() {
+        for (case, description) in file.table("cases").unwrap() {
+            let op = description["op"].as_str().unwrap_or_default();
+            let Ok(Some(Case { recipe: Recipe { activation: Some(_), .. }, .. })) =
+                read_case(&file, case, op)
+            else {
+                continue;
+            };
+            let fields = ["alpha", "beta", "shrink", "gamma"];
+            let hyper = &description["hyper"];
+            let Some(field) = fields.into_iter().find(|&field| hyper[field].is_number()) else {
+                continue;
+            };
+            if op == "RMSprop" || !activated.insert(op.to_owned()) {
+                continue;
+            }
+            let pointer = format!("/cases/{case}/hyper/{field}");
+            let value = json!(hyper[field].as_f64().unwrap() * 1.01);
+            fails_when(&folder, &pointer, |copy| {
+                let path = copy.path().join(file.path().file_name().unwrap());
+                damage::change_json(&path, &pointer, value.clone())
+            });
+        }
+    }
+    assert_eq!(activated.len(), 6, "{activated:?}");
 }
 
 /// What an error of a checker may be; none of them is a panic.

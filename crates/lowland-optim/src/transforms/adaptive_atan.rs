@@ -3,6 +3,7 @@
 use std::f64::consts::PI;
 
 use lowland_core::{Real, Shape, Transform};
+use serde::{Deserialize, Serialize};
 
 /// An arctangent whose bound follows the largest element of each tensor.
 ///
@@ -26,7 +27,8 @@ use lowland_core::{Real, Shape, Transform};
 /// adaptive.apply(&mut x, &Shape::from([2]), &mut []);
 /// assert_eq!(x, [0.0, -1.0]);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct AdaptiveAtan {
     /// By how much the maximum is divided to give the bound; the authors use 1.1 to 2.
     pub shrink: f64,

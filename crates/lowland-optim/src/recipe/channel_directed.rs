@@ -1,0 +1,90 @@
+//! Channel-directed gradients, as a config.
+
+use std::sync::Arc;
+
+use lowland_core::DynTransform;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Result, require};
+use crate::transforms::ChannelDirected;
+use crate::transforms::channel_directed::{
+    Axis, Ends, MeanSplitSobolev, Metric, ReweightedL2, Sobolev,
+};
+
+/// The names of metrics, and the metric that each stands for.
+macro_rules! metrics {
+    ($($(#[$doc:meta])* $kind:ident => $metric:expr;)*) => {
+        /// A metric of gradients by its name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum MetricKind {
+            $($(#[$doc])* $kind,)*
+        }
+
+        impl ChannelDirectedConfig {
+            /// The transform.
+            #[must_use]
+            pub fn transform(&self) -> Arc<dyn DynTransform> {
+                match self.metric {
+                    $(MetricKind::$kind => self.with_metric($metric(self.lambda, self.ends)),)*
+                }
+            }
+        }
+    };
+}
+metrics! {
+    /// Re-weighted L2, [`ReweightedL2`].
+    H0 => |lambda, _| ReweightedL2 { lambda };
+    /// Sobolev, split by the mean, [`MeanSplitSobolev`].
+    H1 => |lambda, ends| MeanSplitSobolev { lambda, ends };
+    /// Classical Sobolev, [`Sobolev`].
+    Sobolev => |lambda, ends| Sobolev { lambda, ends };
+}
+
+/// [`ChannelDirected`] as a table of a config file.
+///
+/// ```
+/// use lowland_optim::{ChannelDirectedConfig, MetricKind};
+/// use lowland_optim::transforms::channel_directed::{Axis, Ends};
+///
+/// let config: ChannelDirectedConfig = toml::from_str("metric = \"sobolev\"\nlambda = 0.5")?;
+/// assert_eq!((config.ends, config.axis, config.linear), (Ends::Periodic, Axis::Output, false));
+/// # Ok::<(), toml::de::Error>(())
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ChannelDirectedConfig {
+    /// `h0`, `h1` or `sobolev`.
+    pub metric: MetricKind,
+    /// The weight of the deviation from the mean, or of the derivative, above 0.
+    pub lambda: f64,
+    /// `periodic` or `neumann`; `h0` has none.
+    #[serde(default)]
+    pub ends: Ends,
+    /// `output`, `input`, `height` or `width`.
+    #[serde(default)]
+    pub axis: Axis,
+    /// Whether weights of linear layers are smoothed too.
+    #[serde(default)]
+    pub linear: bool,
+}
+
+impl ChannelDirectedConfig {
+    /// Checks the ranges.
+    ///
+    /// # Errors
+    /// [`Error::Hyper`](crate::Error::Hyper) with the field.
+    pub fn validate(&self) -> Result<()> {
+        let ok = self.lambda > 0.0 && self.lambda.is_finite();
+        let field = || "channel_directed.lambda".into();
+        require(ok, field, "above 0 and finite", self.lambda)?;
+        let ok = !self.linear || matches!(self.axis, Axis::Output | Axis::Input);
+        let allowed = "false where the axis is one of a kernel, which a linear layer has none of";
+        require(ok, || "channel_directed.linear".into(), allowed, self.linear)
+    }
+
+    fn with_metric<M: Metric>(&self, metric: M) -> Arc<dyn DynTransform> {
+        Arc::new(ChannelDirected { metric, axis: self.axis, linear: self.linear })
+    }
+}
