@@ -20,6 +20,7 @@ mod sgd;
 mod state;
 mod update;
 
+pub mod deformation;
 pub mod stages;
 pub mod transforms;
 

@@ -9,7 +9,7 @@ use crate::error::{Result, require};
 
 /// Rounding that is forgiven where a fraction of a run is meant to be a whole epoch: `0.07 * 100` is
 /// a little above 7.
-const EPOCH_ROUNDING: f64 = 1e-9;
+pub(crate) const EPOCH_ROUNDING: f64 = 1e-9;
 
 /// A point of a run: `{ epochs = 80 }`, or `{ fraction = 0.75 }` of however many there will be.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -31,7 +31,7 @@ impl Boundary {
         }
     }
 
-    fn validate(self, field: impl Fn() -> String) -> Result<()> {
+    pub(crate) fn validate(self, field: impl Fn() -> String) -> Result<()> {
         match self {
             Boundary::Epochs(epochs) => {
                 let ok = epochs >= 0.0 && epochs.is_finite();
