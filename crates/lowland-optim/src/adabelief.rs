@@ -3,6 +3,7 @@
 use lowland_core::Chain;
 use serde::{Deserialize, Serialize};
 
+use crate::docs::{Entry, Hyper, Kind};
 use crate::error::Result;
 use crate::parts::{Parts, require_decay, require_moments};
 use crate::stages;
@@ -63,3 +64,27 @@ impl AdaBelief {
         }))
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: Kind::Method,
+    name: "adabelief",
+    title: "Adam by the belief in observed gradients",
+    definition: "m <- beta1 m + (1 - beta1) g;  s <- beta2 s + (1 - beta2) (g - m)^2 + eps\n\
+                 d  = m / (1 - beta1^t) / (sqrt(s) / sqrt(1 - beta2^t) + eps)\n\
+                 p <- p - lr (d + weight_decay p)",
+    hyper: &[
+        Hyper::new("betas", "beta1, beta2", "[0.9, 0.999]", "decay rates of the two means"),
+        Hyper::new("eps", "epsilon", "1e-16", "what is added to the root"),
+        Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
+        Hyper::new(
+            "decoupled_weight_decay",
+            "AdamW, SGDW",
+            "true",
+            "whether decay is kept out of the state",
+        ),
+    ],
+    state: &["adabelief.exp_avg", "adabelief.exp_avg_var"],
+    bytes: "28",
+    source: "Zhuang et al., NeurIPS 2020, arXiv 2010.07468",
+};

@@ -3,6 +3,7 @@
 use lowland_core::Chain;
 use serde::{Deserialize, Serialize};
 
+use crate::docs::{Entry, Hyper, Kind};
 use crate::error::{Result, require};
 use crate::parts::{Parts, require_decay, require_moments};
 use crate::stages;
@@ -75,3 +76,36 @@ impl AdaBound {
         Ok(Parts::new(self.weight_decay, self.decoupled_weight_decay, |chain| chain.then(adabound)))
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: Kind::Method,
+    name: "adabound",
+    title: "Adam whose step sizes are kept between closing bounds",
+    definition: "m and v as in adam;  e = sqrt(1 - beta2^t) / (1 - beta1^t) / (sqrt(v) + eps);  f = final_lr_factor\n\
+                 d  = min(max(e, f (1 - 1 / (gamma t + 1))), f (1 + 1 / (gamma t))) m\n\
+                 p <- p - lr d\n\
+                 AMSBound: the largest v so far in the place of v",
+    hyper: &[
+        Hyper::new("betas", "beta1, beta2", "[0.9, 0.999]", "decay rates of the two means"),
+        Hyper::new("eps", "epsilon", "1e-8", "what is added to the root"),
+        Hyper::new(
+            "final_lr_factor",
+            "final_lr / lr",
+            "100.0",
+            "where the bounds end, as a part of the learning rate",
+        ),
+        Hyper::new("gamma", "gamma", "0.001", "how fast they close in"),
+        Hyper::new("amsbound", "AMSBound", "false", "whether the second mean never shrinks"),
+        Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
+        Hyper::new(
+            "decoupled_weight_decay",
+            "AdamW, SGDW",
+            "false",
+            "whether decay is kept out of the state",
+        ),
+    ],
+    state: &["adabound.exp_avg", "adabound.exp_avg_sq"],
+    bytes: "28, with AMSBound 36",
+    source: "Luo et al., ICLR 2019, arXiv 1902.09843",
+};

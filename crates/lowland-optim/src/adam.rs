@@ -3,6 +3,7 @@
 use lowland_core::Chain;
 use serde::{Deserialize, Serialize};
 
+use crate::docs::{Entry, Hyper, Kind};
 use crate::error::Result;
 use crate::parts::{Parts, require_decay, require_moments};
 use crate::stages;
@@ -138,3 +139,54 @@ impl AdamW {
         Adam::from(*self).parts()
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: Kind::Method,
+    name: "adam",
+    title: "Adam, and AMSGrad",
+    definition: "g <- g + weight_decay p\n\
+                 m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2\n\
+                 d  = m / (1 - beta1^t) / (sqrt(v) / sqrt(1 - beta2^t) + eps)\n\
+                 p <- p - lr d\n\
+                 AMSGrad: the largest v so far in the place of v",
+    hyper: &[
+        Hyper::new("betas", "beta1, beta2", "[0.9, 0.999]", "decay rates of the two means"),
+        Hyper::new("eps", "epsilon", "1e-8", "what is added to the root"),
+        Hyper::new("amsgrad", "AMSGrad", "false", "whether the second mean never shrinks"),
+        Hyper::new(
+            "uncorrected_eps",
+            "",
+            "false",
+            "whether eps is added before the bias correction",
+        ),
+        Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
+        Hyper::new(
+            "decoupled_weight_decay",
+            "AdamW, SGDW",
+            "false",
+            "whether decay is kept out of the state",
+        ),
+    ],
+    state: &["adam.exp_avg", "adam.exp_avg_sq"],
+    bytes: "28, with AMSGrad 36",
+    source: "Kingma and Ba, ICLR 2015; Reddi et al., ICLR 2018; torch.optim.Adam",
+};
+
+/// What a list of methods tells of it.
+pub(crate) const ADAMW_DOC: Entry = Entry {
+    kind: Kind::Method,
+    name: "adamw",
+    title: "Adam with decoupled weight decay",
+    definition: "d as in adam, without weight decay in g\n\
+                 p <- p - lr (d + weight_decay p)",
+    hyper: &[
+        Hyper::new("betas", "beta1, beta2", "[0.9, 0.999]", "decay rates of the two means"),
+        Hyper::new("eps", "epsilon", "1e-8", "what is added to the root"),
+        Hyper::new("amsgrad", "AMSGrad", "false", "whether the second mean never shrinks"),
+        Hyper::new("weight_decay", "lambda, wd", "0.01", "factor of weight decay"),
+    ],
+    state: &["adam.exp_avg", "adam.exp_avg_sq"],
+    bytes: "28, with AMSGrad 36",
+    source: "Loshchilov and Hutter, ICLR 2019; torch.optim.AdamW",
+};

@@ -21,6 +21,7 @@ mod state;
 mod update;
 
 pub mod deformation;
+pub mod docs;
 pub mod stages;
 pub mod transforms;
 

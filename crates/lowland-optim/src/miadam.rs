@@ -3,6 +3,7 @@
 use lowland_core::{Chain, Clock, DType};
 use serde::{Deserialize, Serialize};
 
+use crate::docs::{Entry, Hyper, Kind};
 use crate::error::{Result, require};
 use crate::parts::{Parts, require_decay, require_moments};
 use crate::precision::normal;
@@ -160,3 +161,40 @@ impl MiAdam {
         stages::MiAdam { order, kappa, switch, step_scale, betas, eps, amsgrad }
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: Kind::Method,
+    name: "miadam",
+    title: "multiple-integral Adam",
+    definition: "g <- g + weight_decay p\n\
+                 m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2\n\
+                 before the switch s_1 <- kappa s_1 + m;  s_j <- kappa s_j + s_(j-1), j = 2..order\n\
+                 and p <- p - scale / (1 - beta1^t) s_order / (sqrt(v) / sqrt(1 - beta2^t) + eps)\n\
+                 after it: Adam\n\
+                 scale: lr^(order + 1) (paper-code), lr^order (lr-power), lr (1 - kappa)^order (unit-gain)",
+    hyper: &[
+        Hyper::new("order", "n", "1", "number of integrations"),
+        Hyper::new("kappa", "kappa", "0.98", "what an integral keeps of itself at a step"),
+        Hyper::new(
+            "switch",
+            "sub_epoch",
+            "{ epoch = 20 }",
+            "when Adam goes on; or { step = n }, { fraction = x }",
+        ),
+        Hyper::new("step_scale", "", r#""paper-code""#, "what multiplies the integral"),
+        Hyper::new("betas", "beta1, beta2", "[0.9, 0.999]", "decay rates of the two means"),
+        Hyper::new("eps", "epsilon", "1e-8", "what is added to the root"),
+        Hyper::new("amsgrad", "AMSGrad", "false", "whether the second mean never shrinks"),
+        Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
+        Hyper::new(
+            "decoupled_weight_decay",
+            "AdamW, SGDW",
+            "false",
+            "whether decay is kept out of the state",
+        ),
+    ],
+    state: &["miadam.exp_avg", "miadam.exp_avg_sq", "miadam.integral_1"],
+    bytes: "28 + 8 order, with AMSGrad 8 more",
+    source: "A Method for Enhancing Generalization of Adam by Multiple Integrations, AAAI 2025, arXiv 2412.12473",
+};

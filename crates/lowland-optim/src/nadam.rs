@@ -3,6 +3,7 @@
 use lowland_core::Chain;
 use serde::{Deserialize, Serialize};
 
+use crate::docs::{Entry, Hyper, Kind};
 use crate::error::{Result, require};
 use crate::parts::{Parts, require_decay, require_moments};
 use crate::stages;
@@ -66,3 +67,28 @@ impl NAdam {
         Ok(Parts::new(self.weight_decay, self.decoupled_weight_decay, |chain| chain.then(nadam)))
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: Kind::Method,
+    name: "nadam",
+    title: "Adam with Nesterov momentum",
+    definition: "mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2);  P_t = mu_1 .. mu_t;  m and v as in adam\n\
+                 d  = ((1 - mu_t) / (1 - P_t) g + mu_(t+1) / (1 - P_(t+1)) m) / (sqrt(v) / sqrt(1 - beta2^t) + eps)\n\
+                 p <- p - lr d",
+    hyper: &[
+        Hyper::new("betas", "beta1, beta2", "[0.9, 0.999]", "decay rates of the two means"),
+        Hyper::new("eps", "epsilon", "1e-8", "what is added to the root"),
+        Hyper::new("momentum_decay", "psi", "0.004", "how fast the momentum warms up"),
+        Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
+        Hyper::new(
+            "decoupled_weight_decay",
+            "AdamW, SGDW",
+            "false",
+            "whether decay is kept out of the state",
+        ),
+    ],
+    state: &["nadam.exp_avg", "nadam.exp_avg_sq"],
+    bytes: "28",
+    source: "Dozat, ICLR workshop 2016; torch.optim.NAdam",
+};

@@ -3,6 +3,7 @@
 use lowland_core::Chain;
 use serde::{Deserialize, Serialize};
 
+use crate::docs::{Entry, Hyper, Kind};
 use crate::error::{Result, require};
 use crate::parts::{Parts, require_decay, require_eps};
 use crate::stages;
@@ -75,3 +76,31 @@ impl RmsProp {
         }))
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: Kind::Method,
+    name: "rmsprop",
+    title: "RMSprop",
+    definition: "g <- g + weight_decay p\n\
+                 v <- alpha v + (1 - alpha) g^2;  centered: u <- alpha u + (1 - alpha) g\n\
+                 d  = g / (sqrt(v) + eps);  centered: g / (sqrt(v - u^2) + eps)\n\
+                 with momentum: b <- momentum b + d, and b in the place of d\n\
+                 p <- p - lr d",
+    hyper: &[
+        Hyper::new("alpha", "rho", "0.99", "decay rate of the mean square"),
+        Hyper::new("eps", "epsilon", "1e-8", "what is added to the root"),
+        Hyper::new("centered", "", "false", "whether the variance is taken"),
+        Hyper::new("momentum", "mu", "0.0", "what is kept of the momentum buffer"),
+        Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
+        Hyper::new(
+            "decoupled_weight_decay",
+            "AdamW, SGDW",
+            "false",
+            "whether decay is kept out of the state",
+        ),
+    ],
+    state: &["rmsprop.square_avg"],
+    bytes: "20, 8 more each for centered and momentum",
+    source: "Tieleman and Hinton 2012; Graves 2013; torch.optim.RMSprop",
+};

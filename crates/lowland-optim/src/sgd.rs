@@ -3,6 +3,7 @@
 use lowland_core::Chain;
 use serde::{Deserialize, Serialize};
 
+use crate::docs::{Entry, Hyper, Kind};
 use crate::error::{Result, require};
 use crate::parts::{Parts, require_decay};
 use crate::stages::Momentum;
@@ -71,3 +72,29 @@ impl Sgd {
         }))
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: Kind::Method,
+    name: "sgd",
+    title: "stochastic gradient descent, with momentum",
+    definition: "g <- g + weight_decay p\n\
+                 b <- momentum b + (1 - dampening) g, at the first step b <- g\n\
+                 d  = b, or with Nesterov g + momentum b; without momentum g\n\
+                 p <- p - lr d",
+    hyper: &[
+        Hyper::new("momentum", "mu", "0.0", "what is kept of the buffer"),
+        Hyper::new("dampening", "tau", "0.0", "what is held back of the new gradient"),
+        Hyper::new("nesterov", "", "false", "whether to look ahead"),
+        Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
+        Hyper::new(
+            "decoupled_weight_decay",
+            "AdamW, SGDW",
+            "false",
+            "whether decay is kept out of the state",
+        ),
+    ],
+    state: &[],
+    bytes: "12, with momentum 20",
+    source: "Sutskever et al., ICML 2013; torch.optim.SGD",
+};

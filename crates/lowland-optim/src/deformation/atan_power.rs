@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Kind, Range};
 use super::{Deformation, DeformedLoss};
+use crate::docs::{self, Entry, Hyper};
 
 /// `f(L) = a atan(b L)^g + z L`: steep where the loss is small, so that the walls of sharp minima get
 /// steeper than the step size allows.
@@ -56,3 +57,21 @@ impl Kind for AtanPower {
         DeformedLoss::new(*self)
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: docs::Kind::Deformation,
+    name: "atan_power",
+    title: "arctan-power",
+    definition: "f(L)  = a atan(b L)^g + z L\n\
+                 f'(L) = a g atan(b L)^(g - 1) b / (1 + (b L)^2) + z",
+    hyper: &[
+        Hyper::new("a", "alpha", "", "height of the arctangent"),
+        Hyper::new("b", "beta", "", "how early it bends"),
+        Hyper::new("g", "gamma", "", "power"),
+        Hyper::new("z", "zeta", "", "part of the plain loss"),
+    ],
+    state: &[],
+    bytes: "nothing: f'(L) multiplies the start of the backward pass",
+    source: "arXiv 2007.12515 and arXiv 2009.08274 (Deforming the Loss Surface)",
+};

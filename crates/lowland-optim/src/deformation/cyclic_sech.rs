@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Kind, Range};
 use super::{Deformation, Deformed, DeformedLoss, Sech};
+use crate::docs::{self, Entry, Hyper};
 
 /// [`Sech`] whose b goes from the first value to the second and back, along a cosine, once a period.
 ///
@@ -71,3 +72,25 @@ impl Kind for CyclicSech {
         DeformedLoss::new(*self)
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: docs::Kind::Deformation,
+    name: "cyclic_sech",
+    title: "hyperbolic secant at a height that goes to and fro",
+    definition: "b(e) = b[0] + (b[1] - b[0]) (1 - cos(2 pi e / period_epochs)) / 2 after e epochs, as in sech",
+    hyper: &[
+        Hyper::new("a", "a", "", "twice the steepest slope that it adds"),
+        Hyper::new(
+            "b",
+            "b",
+            "",
+            "losses at which it is steepest, at the start and after half a period",
+        ),
+        Hyper::new("z", "z", "", "part of the plain loss"),
+        Hyper::new("period_epochs", "", "", "epochs of a period"),
+    ],
+    state: &[],
+    bytes: "nothing: f'(L) multiplies the start of the backward pass",
+    source: "arXiv 2007.12515 and arXiv 2009.08274 (Deforming the Loss Surface)",
+};

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Kind, Range};
 use super::{Deformation, DeformedLoss};
+use crate::docs::{self, Entry, Hyper};
 
 /// `f(L) = L + a L^2`.
 ///
@@ -38,3 +39,15 @@ impl Kind for LinearQuadratic {
         DeformedLoss::new(*self)
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: docs::Kind::Deformation,
+    name: "linear_quadratic",
+    title: "linear-quadratic",
+    definition: "f(L) = L + a L^2;  f'(L) = 1 + 2 a L",
+    hyper: &[Hyper::new("a", "a", "", "factor of the square")],
+    state: &[],
+    bytes: "nothing: f'(L) multiplies the start of the backward pass",
+    source: "arXiv 2007.12515 and arXiv 2009.08274 (Deforming the Loss Surface)",
+};

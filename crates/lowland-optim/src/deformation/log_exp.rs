@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Kind, Range};
 use super::{Deformation, DeformedLoss};
+use crate::docs::{self, Entry, Hyper};
 
 /// `f(L) = (a / c) ln(exp(c L) - b)`: the loss far from 0, and ever steeper towards it, up to
 /// `a / (1 - b)`.
@@ -64,3 +65,20 @@ impl Kind for LogExp {
         DeformedLoss::new(*self)
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: docs::Kind::Deformation,
+    name: "log_exp",
+    title: "log-exp",
+    definition: "f(L)  = (a / c) ln(exp(c L) - b)\n\
+                 f'(L) = a / (1 - b exp(-c L))",
+    hyper: &[
+        Hyper::new("a", "a", "", "slope far from 0"),
+        Hyper::new("b", "b", "", "how steep it is at 0"),
+        Hyper::new("c", "c", "", "how fast the slope falls"),
+    ],
+    state: &[],
+    bytes: "nothing: f'(L) multiplies the start of the backward pass",
+    source: "arXiv 2007.12515 and arXiv 2009.08274 (Deforming the Loss Surface)",
+};

@@ -7,13 +7,13 @@
 //! Source: "Deforming the Loss Surface to Affect the Behaviour of the Optimizer" (arXiv 2009.08274) and
 //! "Deforming the Loss Surface" (arXiv 2007.12515).
 
-mod atan_power;
+pub(crate) mod atan_power;
 mod config;
-mod cyclic_sech;
-mod linear_quadratic;
-mod log_exp;
-mod sech;
-mod windowed_linear;
+pub(crate) mod cyclic_sech;
+pub(crate) mod linear_quadratic;
+pub(crate) mod log_exp;
+pub(crate) mod sech;
+pub(crate) mod windowed_linear;
 
 use std::fmt;
 use std::sync::Arc;

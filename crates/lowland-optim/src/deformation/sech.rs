@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Kind, Range};
 use super::{Deformation, DeformedLoss};
+use crate::docs::{self, Entry, Hyper};
 
 /// `f(L) = -a b / (k cosh(k L / b)) + z L` with k = ln(1 + sqrt(2)): steep around one height of the loss,
 /// with the slope `a / 2 + z` at L = b.
@@ -57,3 +58,20 @@ impl Kind for Sech {
 fn scale() -> f64 {
     1.0f64.asinh()
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: docs::Kind::Deformation,
+    name: "sech",
+    title: "hyperbolic secant",
+    definition: "f(L)  = -a b / (k cosh(k L / b)) + z L,  k = ln(1 + sqrt(2))\n\
+                 f'(L) = a tanh(k L / b) / cosh(k L / b) + z",
+    hyper: &[
+        Hyper::new("a", "a", "", "twice the steepest slope that it adds"),
+        Hyper::new("b", "b", "", "loss at which it is steepest"),
+        Hyper::new("z", "z", "", "part of the plain loss"),
+    ],
+    state: &[],
+    bytes: "nothing: f'(L) multiplies the start of the backward pass",
+    source: "arXiv 2007.12515 and arXiv 2009.08274 (Deforming the Loss Surface)",
+};

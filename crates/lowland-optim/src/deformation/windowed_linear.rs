@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::{Kind, Range};
 use super::{Deformation, DeformedLoss};
+use crate::docs::{self, Entry, Hyper};
 
 /// `f(L) = a L` for losses in [lo, hi], and L outside. It jumps at the ends, and the slope is a or 1.
 ///
@@ -49,3 +50,19 @@ impl Kind for WindowedLinear {
         DeformedLoss::new(*self)
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: docs::Kind::Deformation,
+    name: "windowed_linear",
+    title: "linear in a window",
+    definition: "f(L) = a L for lo <= L <= hi, L outside;  f'(L) = a or 1",
+    hyper: &[
+        Hyper::new("a", "a", "", "slope in the window"),
+        Hyper::new("lo", "lo", "", "smallest loss in the window"),
+        Hyper::new("hi", "hi", "", "largest loss in the window"),
+    ],
+    state: &[],
+    bytes: "nothing: f'(L) multiplies the start of the backward pass",
+    source: "arXiv 2007.12515 and arXiv 2009.08274 (Deforming the Loss Surface)",
+};

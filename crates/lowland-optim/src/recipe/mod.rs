@@ -1,8 +1,11 @@
 //! The whole optimizer of an experiment, as a config file has it.
 
 mod activation;
+pub(crate) mod activation_docs;
 mod channel_directed;
 mod clip;
+pub(crate) mod clip_docs;
+pub(crate) mod metric_docs;
 
 use lowland_core::DType;
 use serde::{Deserialize, Serialize};
