@@ -40,7 +40,7 @@ pub use recipe::{
     ActivationConfig, ChannelDirectedConfig, Clip, MetricKind, Placement, Recipe, WeightDecayOn,
 };
 pub use rmsprop::RmsProp;
-pub use schedule::{Boundary, Constant, Cosine, MultiStep, Schedule};
+pub use schedule::{Anneal, Boundary, Constant, Cosine, MultiStep, OneCycle, Schedule};
 pub use sgd::Sgd;
 pub use stages::{StepScale, Switch};
 pub use state::{OptimizerState, ParamState};

@@ -1,9 +1,13 @@
 //! Learning-rate schedules with a linear warm-up.
 
+mod one_cycle;
+
 use std::f64::consts::PI;
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+pub use one_cycle::{Anneal, OneCycle};
 
 use crate::error::{Result, require};
 
@@ -66,7 +70,7 @@ fn in_epochs(epochs: f64) -> String {
 
 /// How the learning rate changes during a run: in a config file, one table whose key names the kind.
 ///
-/// Every kind may have a `warmup`, during which the rate rises in a straight line from 0 at the very
+/// Every kind but `one_cycle`, which has its own, may have a `warmup`, during which the rate rises in a straight line from 0 at the very
 /// start to its full value. It is meant to be asked before every step.
 ///
 /// ```
@@ -100,6 +104,8 @@ pub enum Schedule {
     MultiStep(MultiStep),
     /// Half a cosine wave, from the end of the warm-up to the end of the run.
     Cosine(Cosine),
+    /// Up and down again, once.
+    OneCycle(OneCycle),
 }
 
 impl Default for Schedule {
@@ -163,6 +169,7 @@ impl Schedule {
             Schedule::Constant(_) => "constant",
             Schedule::MultiStep(_) => "multi_step",
             Schedule::Cosine(_) => "cosine",
+            Schedule::OneCycle(_) => "one_cycle",
         }
     }
 
@@ -173,6 +180,7 @@ impl Schedule {
             Schedule::Constant(constant) => constant.warmup,
             Schedule::MultiStep(steps) => steps.warmup,
             Schedule::Cosine(cosine) => cosine.warmup,
+            Schedule::OneCycle(_) => None,
         }
     }
 
@@ -200,6 +208,7 @@ impl Schedule {
                 let ok = (0.0..=1.0).contains(factor);
                 require(ok, field("final_lr_factor"), "in [0, 1]", factor)
             }
+            Schedule::OneCycle(cycle) => cycle.validate(),
         }
     }
 
@@ -219,6 +228,7 @@ impl Schedule {
                 let wave = (1.0 + (PI * done.clamp(0.0, 1.0)).cos()) / 2.0;
                 final_lr_factor + (1.0 - final_lr_factor) * wave
             }
+            Schedule::OneCycle(cycle) => cycle.factor(epoch_position / total_epochs),
         };
         base_lr * rise * factor
     }
