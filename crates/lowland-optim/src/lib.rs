@@ -4,6 +4,7 @@ mod adabelief;
 mod adabound;
 mod adam;
 mod arena;
+mod elementary;
 mod error;
 mod group;
 mod method;

@@ -5,6 +5,8 @@ use std::f64::consts::PI;
 use lowland_core::{Real, Shape, Transform};
 use serde::{Deserialize, Serialize};
 
+use crate::elementary;
+
 /// An arctangent whose bound follows the largest element of each tensor.
 ///
 /// With max(x) the signed maximum of the tensor: `a = 2 max(x) / (pi shrink)`,
@@ -56,7 +58,7 @@ impl Transform for AdaptiveAtan {
         let slope = T::of(self.gamma) / bound;
         if max.is_finite() && slope.is_finite() {
             for x in tensor {
-                *x = bound * (slope * *x).atan();
+                *x = bound * elementary::atan(slope * *x);
             }
         }
     }

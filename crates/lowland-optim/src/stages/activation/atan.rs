@@ -4,6 +4,7 @@ use lowland_core::Real;
 use serde::{Deserialize, Serialize};
 
 use super::Activation;
+use crate::elementary;
 
 /// `G(x) = alpha atan(beta x)`, at most alpha pi / 2.
 ///
@@ -45,6 +46,6 @@ impl Activation for Atan {
 
     #[inline(always)]
     fn apply<T: Real>(&self, x: T) -> T {
-        T::of(self.alpha) * (T::of(self.beta) * x).atan()
+        T::of(self.alpha) * elementary::atan(T::of(self.beta) * x)
     }
 }

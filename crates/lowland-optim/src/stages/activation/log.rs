@@ -4,6 +4,7 @@ use lowland_core::Real;
 use serde::{Deserialize, Serialize};
 
 use super::Activation;
+use crate::elementary;
 
 /// `G(x) = alpha sign(x) ln(1 + beta |x|)`, which grows without a bound.
 ///
@@ -45,6 +46,6 @@ impl Activation for Log {
 
     #[inline(always)]
     fn apply<T: Real>(&self, x: T) -> T {
-        T::of(self.alpha) * (T::of(self.beta) * x.abs()).ln_1p().copysign(x)
+        T::of(self.alpha) * elementary::ln_1p(T::of(self.beta) * x.abs()).copysign(x)
     }
 }

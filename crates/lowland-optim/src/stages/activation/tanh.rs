@@ -4,6 +4,7 @@ use lowland_core::Real;
 use serde::{Deserialize, Serialize};
 
 use super::Activation;
+use crate::elementary;
 
 /// `G(x) = alpha tanh(beta x)`, at most alpha.
 ///
@@ -45,6 +46,6 @@ impl Activation for Tanh {
 
     #[inline(always)]
     fn apply<T: Real>(&self, x: T) -> T {
-        T::of(self.alpha) * (T::of(self.beta) * x).tanh()
+        T::of(self.alpha) * elementary::tanh(T::of(self.beta) * x)
     }
 }
