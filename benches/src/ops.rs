@@ -3,12 +3,17 @@
 use std::sync::Arc;
 
 use lowland_core::op::{
-    Accumulate, BatchNorm, Binary, BinaryKind, Broadcast, Conv2d, CrossEntropy, Epilogue, Fill,
-    MatMul, Op, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice, Softmax,
-    Step, Unary, UnaryKind,
+    Accumulate, BatchNorm, Binary, BinaryKind, Broadcast, ClipNorm, Conv2d, CrossEntropy, Epilogue,
+    Fill, MatMul, Op, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice,
+    Softmax, Step, TensorAt, TransformTensors, Unary, UnaryKind,
 };
+use lowland_core::transform::DynTransform;
 use lowland_core::{Clock, Result, Shape};
 use lowland_optim::Adam;
+use lowland_optim::transforms::channel_directed::{
+    Axis, Ends, MeanSplitSobolev, Metric, ReweightedL2, Sobolev,
+};
+use lowland_optim::transforms::{AdaptiveAtan, ChannelDirected};
 
 /// An op and the name of its benchmark.
 pub type NamedOp = (String, Op);
@@ -24,7 +29,45 @@ pub fn ops(batch: usize) -> Result<Vec<NamedOp>> {
     ops.extend(layers(batch)?);
     ops.extend(moves(batch)?);
     ops.push(("adam_step".into(), adam_step(1 << 18)?));
+    ops.extend(gradients()?);
     Ok(ops)
+}
+
+/// What is done to the gradients of all convolutions of a ResNet-20 before a step.
+fn gradients() -> Result<Vec<NamedOp>> {
+    let (tensors, len) = resnet20_convolutions();
+    let (lambda, axis, ends) = (4.0, Axis::Output, Ends::Periodic);
+    fn along<M: Metric>(metric: M, axis: Axis) -> Arc<dyn DynTransform> {
+        Arc::new(ChannelDirected { metric, axis, linear: false })
+    }
+    let transforms = [
+        ("smooth_h0", along(ReweightedL2 { lambda }, axis)),
+        ("smooth_h1", along(MeanSplitSobolev { lambda, ends }, axis)),
+        ("smooth_sobolev", along(Sobolev { lambda, ends }, axis)),
+        ("smooth_h1_along_inputs", along(MeanSplitSobolev { lambda, ends }, Axis::Input)),
+        ("adaptive_atan", Arc::new(AdaptiveAtan { shrink: 1.5, gamma: 1.5 })),
+    ];
+    let transform = |(name, transform): (&str, Arc<dyn DynTransform>)| {
+        Ok((name.to_string(), Op::Transform(TransformTensors::new(transform, &tensors, len)?)))
+    };
+    let mut ops = transforms.into_iter().map(transform).collect::<Result<Vec<NamedOp>>>()?;
+    ops.push(("clip_norm".into(), Op::ClipNorm(ClipNorm::new(1.0, &tensors, len)?)));
+    Ok(ops)
+}
+
+/// The weights of a ResNet-20's convolutions, one behind the other, and how long they are together.
+fn resnet20_convolutions() -> (Vec<TensorAt>, usize) {
+    let stages = [(1, 3, 16), (6, 16, 16), (1, 16, 32), (5, 32, 32), (1, 32, 64), (5, 64, 64)];
+    let mut len = 0;
+    let mut tensors = Vec::new();
+    for (count, inputs, outputs) in stages {
+        for _ in 0..count {
+            let shape = Shape::from([outputs, inputs, 3, 3]);
+            tensors.push(TensorAt { offset: len, shape });
+            len += shape.len();
+        }
+    }
+    (tensors, len)
 }
 
 fn convolutions(batch: usize) -> Result<Vec<NamedOp>> {

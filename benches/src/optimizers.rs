@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use lowland_core::{Backend, Buffer, Clock, DType};
 use lowland_optim::{
-    Adam, AdamW, ArenaOptimizer, ArenaParam, Error, GroupSpec, Method, MiAdam, Sgd,
+    AdaBelief, AdaBound, Adam, AdamW, ArenaOptimizer, ArenaParam, Error, GroupSpec, Method, MiAdam,
+    NAdam, RAdam, RmsProp, Sgd,
 };
 
 use crate::values;
@@ -23,6 +24,11 @@ pub fn methods() -> Vec<(&'static str, Method)> {
         ("adamw", Method::Adamw(AdamW::default())),
         ("miadam_order_1", Method::Miadam(MiAdam { order: 1, ..MiAdam::default() })),
         ("miadam_order_3", Method::Miadam(MiAdam { order: 3, ..MiAdam::default() })),
+        ("rmsprop", Method::Rmsprop(RmsProp::default())),
+        ("nadam", Method::Nadam(NAdam::default())),
+        ("radam", Method::Radam(RAdam::default())),
+        ("adabelief", Method::Adabelief(AdaBelief::default())),
+        ("adabound", Method::Adabound(AdaBound::default())),
     ]
 }
 
