@@ -82,15 +82,71 @@ class ResNet(nn.Module):
         return self.fc(self.blocks(x).mean((2, 3)))
 
 
+class PreBlock(nn.Module):
+    """The residual of a pre-activation block, and the convolutions that fit the states before it."""
+
+    def __init__(self, inputs, outputs, stride, states):
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(inputs)
+        self.conv1 = nn.Conv2d(inputs, outputs, 3, stride, 1, bias=False)
+        self.bn2 = nn.BatchNorm2d(outputs)
+        self.conv2 = nn.Conv2d(outputs, outputs, 3, 1, 1, bias=False)
+        fits = stride == 1 and inputs == outputs
+        projections = [] if fits else [nn.Conv2d(inputs, outputs, 1, stride, bias=False) for _ in range(states)]
+        self.projections = nn.ModuleList(projections)
+
+    def residual(self, activated):
+        return self.conv2(F.relu(self.bn2(self.conv1(activated)), inplace=True))
+
+
+class PreNet(nn.Module):
+    """PreActResNet and ZeroSNet-Opt in CIFAR form, which looks back on three states."""
+
+    def __init__(self, widths, blocks, coefficients=None):
+        super().__init__()
+        self.coefficients = coefficients
+        self.stem = nn.Conv2d(3, widths[0], 3, 1, 1, bias=False)
+        layers, inputs = [], widths[0]
+        for stage, width in enumerate(widths):
+            for i in range(blocks):
+                stride = 2 if stage and i == 0 else 1
+                layers.append(PreBlock(inputs, width, stride, 3 if coefficients else 1))
+                inputs = width
+        self.blocks = nn.ModuleList(layers)
+        self.final_bn = nn.BatchNorm2d(inputs)
+        self.fc = nn.Linear(inputs, 10)
+
+    def forward(self, x):
+        states = [self.stem(x)]
+        for index, block in enumerate(self.blocks):
+            activated = F.relu(block.bn1(states[0]), inplace=True)
+            f = block.residual(activated)
+            if self.coefficients is None:
+                short = block.projections[0](activated) if block.projections else states[0]
+                states = [short + f]
+            elif index < 2:
+                states = [states[0] + f] + states
+            else:
+                if block.projections:
+                    states = [conv(state) for conv, state in zip(block.projections, states)]
+                a0, a1, a2, b0 = self.coefficients
+                h, last, before = states
+                states = [a0 * h + a1 * last + a2 * before + b0 * f, h, last]
+        x = F.relu(self.final_bn(states[0]), inplace=True)
+        return self.fc(x.mean((2, 3)))
+
+
 NETWORKS = {
-    "resnet20": ([16, 32, 64], 3, "A"),
-    "resnet18": ([64, 128, 256, 512], 2, "B"),
+    "resnet20": lambda: ResNet([16, 32, 64], 3, "A"),
+    "resnet18": lambda: ResNet([64, 128, 256, 512], 2, "B"),
+    "preactresnet20": lambda: PreNet([16, 32, 64], 3),
+    "zerosnet20": lambda: PreNet([16, 32, 64], 3, (1 / 3, 5 / 9, 1 / 9, 16 / 9)),
 }
 
 
 def network_step(name, mode):
     """A training step (forward, loss, backward, SGD with momentum), or an inference pass: channels_last."""
-    model = ResNet(*NETWORKS[name]).to(memory_format=torch.channels_last)
+    model = NETWORKS[name]().to(memory_format=torch.channels_last)
     images = torch.randn(ARGS.batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
     labels = torch.arange(ARGS.batch) % 10
     if mode == "train":

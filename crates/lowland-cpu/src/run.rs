@@ -96,7 +96,7 @@ pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>)
         }
         Op::ScaledSum(op) => {
             let [y] = exactly(outputs);
-            scaled_sum::forward(op, threads, &inputs, y);
+            scaled_sum::forward(op, context, &inputs, y);
         }
         Op::Accumulate(op) => {
             let ([x], [y]) = (exactly(inputs), exactly(outputs));

@@ -3,19 +3,35 @@
 use lowland_core::op::ScaledSum;
 
 use crate::CHUNK;
+use crate::context::Context;
 use crate::scalar::Scalar;
-use crate::threads::Threads;
+use crate::simd::{self, Kernel};
 
 /// Elements that are summed over all terms before the next ones: they stay in the first-level cache.
 const BLOCK: usize = 1024;
 
-pub(crate) fn forward<T: Scalar>(op: &ScaledSum, threads: &Threads, x: &[&[T]], y: &mut [T]) {
-    let terms = || x.iter().zip(op.scales().iter().map(|&scale| T::of(scale)));
-    threads.for_each(y.chunks_mut(CHUNK).enumerate(), |(i, y)| {
-        for (j, y) in y.chunks_mut(BLOCK).enumerate() {
-            let start = i * CHUNK + j * BLOCK;
+pub(crate) fn forward<T: Scalar>(op: &ScaledSum, context: Context<'_>, x: &[&[T]], y: &mut [T]) {
+    context.threads.for_each(y.chunks_mut(CHUNK).enumerate(), |(i, y)| {
+        simd::run(context.isa, Sum { op, x, first: i * CHUNK, y });
+    });
+}
+
+/// The elements of the sum from `first` on.
+struct Sum<'a, T> {
+    op: &'a ScaledSum,
+    x: &'a [&'a [T]],
+    first: usize,
+    y: &'a mut [T],
+}
+
+impl<T: Scalar> Kernel for Sum<'_, T> {
+    #[inline(always)]
+    fn run(self) {
+        for (j, y) in self.y.chunks_mut(BLOCK).enumerate() {
+            let start = self.first + j * BLOCK;
             let end = start + y.len();
-            let mut terms = terms().map(|(x, scale)| (&x[start..end], scale));
+            let terms = self.x.iter().zip(self.op.scales());
+            let mut terms = terms.map(|(x, &scale)| (&x[start..end], T::of(scale)));
             if let Some((x, scale)) = terms.next() {
                 y.iter_mut().zip(x).for_each(|(y, &x)| *y = scale * x);
             }
@@ -23,7 +39,7 @@ pub(crate) fn forward<T: Scalar>(op: &ScaledSum, threads: &Threads, x: &[&[T]], 
                 y.iter_mut().zip(x).for_each(|(y, &x)| *y += scale * x);
             }
         }
-    });
+    }
 }
 
 #[cfg(test)]

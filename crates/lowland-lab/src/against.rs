@@ -57,9 +57,11 @@ pub struct Comparison {
 }
 
 /// What is compared: a name for people, what to call it over there, what to do here.
-const CASES: [(&str, &str, Work); 7] = [
+const CASES: [(&str, &str, Work); 9] = [
     ("ResNet-20 train", "resnet20-train", Work::Train("resnet20")),
     ("ResNet-20 infer, PyTorch compiled", "resnet20-infer-compiled", Work::Infer("resnet20")),
+    ("PreActResNet-20 train", "preactresnet20-train", Work::Train("preact-resnet20")),
+    ("ZeroSNet-20 train", "zerosnet20-train", Work::Train("zerosnet20")),
     ("ResNet-18 train", "resnet18-train", Work::Train("resnet18")),
     ("ResNet-18 infer", "resnet18-infer", Work::Infer("resnet18")),
     ("SGD with momentum, PyTorch fused", "sgd", Work::Step("sgd")),

@@ -5,8 +5,9 @@
 //! a node after all its users. That order, and with it the order of every addition, is given by the
 //! graph alone.
 //!
-//! Rules *return* gradients; only the walk adds them up. It adds in place where it holds the only
-//! handle to a buffer, which [`Gradient`] keeps track of.
+//! Rules *return* gradients; only the walk adds them up, when all of a node's are there: as one linear
+//! combination, or in place where two meet and it holds the only handle to the buffer of one, which
+//! [`Gradient`] keeps track of.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -29,56 +30,69 @@ pub(crate) trait Rule: Send + Sync + 'static {
     fn backward(&self, dy: Gradient) -> Result<Vec<Option<Gradient>>>;
 }
 
-/// A gradient on its way from one node to another. It is deliberately not `Clone`: whether someone
-/// else can see its memory decides whether the tape may add to it in place.
+/// A gradient on its way from one node to another: a tensor times a number. It is deliberately not
+/// `Clone`: whether someone else can see its memory decides whether the tape may add to it in place.
 #[derive(Debug)]
 pub(crate) struct Gradient {
     tensor: Tensor,
+    factor: f64,
     exclusive: bool,
 }
 
 impl Gradient {
     /// A gradient in memory that was allocated for it, and that nobody else has a handle to.
     pub(crate) fn fresh(tensor: Tensor) -> Self {
-        Gradient { tensor, exclusive: true }
+        Gradient { tensor, factor: 1.0, exclusive: true }
     }
 
     /// A second handle to the same memory. From here on neither is added to in place.
     pub(crate) fn share(&mut self) -> Self {
         self.exclusive = false;
-        Gradient { tensor: self.tensor.clone(), exclusive: false }
+        Gradient { tensor: self.tensor.clone(), factor: self.factor, exclusive: false }
     }
 
-    /// The values, to be read.
+    /// The values, to be read. What a rule is given has a factor of 1.
     pub(crate) fn tensor(&self) -> &Tensor {
+        debug_assert_eq!(self.factor, 1.0);
         &self.tensor
     }
 
     /// The same memory under another shape of as many elements.
     pub(crate) fn reshaped(self, shape: Shape) -> Self {
-        Gradient { tensor: self.tensor.with_shape(shape), exclusive: self.exclusive }
+        Gradient { tensor: self.tensor.with_shape(shape), ..self }
     }
 
-    /// The sum of two gradients of one node. Addition commutes to the last bit, so that it does not
-    /// matter which of the two buffers takes it.
-    fn plus(self, other: Gradient) -> Result<Gradient> {
-        let (into, from) = match (self.exclusive, other.exclusive) {
-            (true, _) => (self, other),
-            (false, true) => (other, self),
-            (false, false) => {
-                let op = Op::ScaledSum(ScaledSum::new(self.tensor.shape().len(), &[1.0, 1.0])?);
-                let inputs = [&self.tensor, &other.tensor];
-                return Ok(Gradient::fresh(run(&op, &inputs, self.tensor.shape())?));
-            }
-        };
-        accumulate(&from.tensor, into.tensor.buffer())?;
-        Ok(into)
+    /// This gradient times a number, which nobody multiplies by before the gradient is added to
+    /// others.
+    pub(crate) fn times(self, factor: f64) -> Self {
+        Gradient { factor: self.factor * factor, ..self }
+    }
+
+    /// The sum of the gradients of one node, in their order, with a factor of 1: in place where two
+    /// are added and one of them may change, and in one pass however many there are.
+    fn sum(mut terms: Vec<Gradient>) -> Result<Gradient> {
+        if terms.len() == 1 && terms[0].factor == 1.0 {
+            return Ok(terms.remove(0));
+        }
+        if terms.len() == 2
+            && let Some(into) = terms.iter().position(|term| term.exclusive)
+        {
+            let (into, from) = (terms.swap_remove(into), terms.remove(0));
+            accumulate(&from, into.tensor.buffer(), into.factor)?;
+            return Ok(Gradient { factor: 1.0, ..into });
+        }
+        let shape = terms[0].tensor.shape();
+        let factors: Vec<f64> = terms.iter().map(|term| term.factor).collect();
+        let inputs: Vec<&Tensor> = terms.iter().map(|term| &term.tensor).collect();
+        let op = Op::ScaledSum(ScaledSum::new(shape.len(), &factors)?);
+        Ok(Gradient::fresh(run(&op, &inputs, shape)?))
     }
 }
 
-fn accumulate(from: &Tensor, into: &Buffer) -> Result<()> {
-    let op = Op::Accumulate(Accumulate { len: from.shape().len(), a: 1.0, b: 1.0 });
-    from.device().run(&op, &[from.buffer()], &[into])
+/// `into <- from + b into`.
+fn accumulate(from: &Gradient, into: &Buffer, b: f64) -> Result<()> {
+    let op = Op::Accumulate(Accumulate { len: into.len(), a: from.factor, b });
+    from.tensor.device().run(&op, &[from.tensor.buffer()], &[into])
 }
 
 /// A place on the tape.
@@ -200,31 +214,31 @@ impl Tensor {
         drop(self);
         let mut walk = Walk::default();
         walk.add(node, Gradient::fresh(dy))?;
-        while let Some((_, (node, dy))) = walk.pending.pop_last() {
-            walk.visit(node, dy)?;
+        while let Some((_, (node, terms))) = walk.pending.pop_last() {
+            walk.visit(node, Gradient::sum(terms)?)?;
         }
         Ok(walk.gradients)
     }
 }
 
-/// A walk over the tape: the nodes that have a gradient and were not visited yet.
+/// A walk over the tape: the nodes that were not visited yet, with what their gradients are the sums
+/// of.
 #[derive(Default)]
 struct Walk {
-    pending: BTreeMap<u64, (Arc<Node>, Gradient)>,
+    pending: BTreeMap<u64, (Arc<Node>, Vec<Gradient>)>,
     gradients: Gradients,
 }
 
 impl Walk {
     fn add(&mut self, node: Arc<Node>, gradient: Gradient) -> Result<()> {
         if let Kind::LeafInto(buffer) = &node.kind {
-            return accumulate(&gradient.tensor, buffer);
+            return accumulate(&gradient, buffer, 1.0);
         }
-        let id = node.id;
-        let gradient = match self.pending.remove(&id) {
-            Some((_, earlier)) => earlier.plus(gradient)?,
-            None => gradient,
-        };
-        self.pending.insert(id, (node, gradient));
+        let (_, terms) = self.pending.entry(node.id).or_insert_with(|| (node, Vec::new()));
+        if terms.len() == ScaledSum::MAX_TERMS {
+            *terms = vec![Gradient::sum(std::mem::take(terms))?];
+        }
+        terms.push(gradient);
         Ok(())
     }
 
@@ -310,22 +324,43 @@ mod tests {
         let read = |gradient: &Gradient| gradient.tensor().to_vec::<f64>().unwrap();
         // Both shared: into new memory, and the other handles keep their values.
         let (mut a, mut b) = (Gradient::fresh(dy(1.0)), Gradient::fresh(dy(2.0)));
-        let sum = a.share().plus(b.share()).unwrap();
-        assert_eq!((read(&a), read(&b), read(&sum)), (vec![1.0; 2], vec![2.0; 2], vec![3.0; 2]));
+        let sum = Gradient::sum(vec![a.share(), b.share().times(3.0)]).unwrap();
+        assert_eq!((read(&a), read(&b), read(&sum)), (vec![1.0; 2], vec![2.0; 2], vec![7.0; 2]));
         assert!(sum.exclusive && !a.exclusive && !b.exclusive);
-        // One shared: into the other, from either side.
+        // One shared: into the other, from either side, with both factors.
         for flip in [false, true] {
-            let own = Gradient::fresh(dy(4.0));
-            let memory = own.tensor().buffer().clone();
-            let sum = if flip { own.plus(a.share()) } else { a.share().plus(own) }.unwrap();
-            assert_eq!((read(&a), read(&sum)), (vec![1.0; 2], vec![5.0; 2]));
+            let own = Gradient::fresh(dy(4.0)).times(0.5);
+            let memory = own.tensor.buffer().clone();
+            let mut terms = vec![own, a.share().times(10.0)];
+            if flip {
+                terms.reverse();
+            }
+            let sum = Gradient::sum(terms).unwrap();
+            assert_eq!((read(&a), read(&sum)), (vec![1.0; 2], vec![12.0; 2]));
             assert!(sum.tensor().buffer().overlaps(&memory));
         }
+        // Alone: as it is, or multiplied by its factor in new memory.
+        let memory = a.tensor().buffer().clone();
+        assert!(Gradient::sum(vec![a.share()]).unwrap().tensor().buffer().overlaps(&memory));
+        let scaled = Gradient::sum(vec![a.share().times(-2.0)]).unwrap();
+        assert_eq!((read(&a), read(&scaled)), (vec![1.0; 2], vec![-2.0; 2]));
         // A view of shared memory is shared.
         let view = a.share().reshaped(Shape::from([2, 1]));
         assert!(
             !view.exclusive && Gradient::fresh(dy(0.0)).reshaped(Shape::from([1, 2])).exclusive
         );
+    }
+
+    #[test]
+    fn more_gradients_than_one_op_takes_meet_in_a_node() {
+        let x = values([3], 1).tracked();
+        let y = x.scale(2.0).unwrap();
+        let mut sum = y.scale(1.0).unwrap();
+        for i in 2..=20 {
+            sum = sum.add(&y.scale(f64::from(i)).unwrap()).unwrap();
+        }
+        let gradients = sum.sum_all().unwrap().backward().unwrap();
+        assert_eq!(gradients.get(&x).unwrap().to_vec::<f64>().unwrap(), [420.0; 3]);
     }
 
     #[test]

@@ -5,7 +5,6 @@ use lowland_core::{Result, Shape};
 
 use super::broadcast::sum_to;
 use super::run;
-use super::scaled_sum::scaled;
 use crate::Tensor;
 use crate::tape::{Gradient, Rule};
 
@@ -93,7 +92,7 @@ struct LinearRule {
 
 impl Rule for LinearRule {
     fn backward(&self, mut dy: Gradient) -> Result<Vec<Option<Gradient>>> {
-        let db = |dy| scaled(sum_to(dy, self.op.b)?, self.sign);
+        let db = |dy| Ok(sum_to(dy, self.op.b)?.times(self.sign));
         Ok(match self.wants {
             [true, true] => {
                 let da = sum_to(dy.share(), self.op.a)?;
@@ -140,7 +139,7 @@ impl Rule for DivRule {
         let db = match &self.quotient {
             Some(quotient) => {
                 let product = elementwise(BinaryKind::Mul, da.tensor(), quotient)?;
-                Some(scaled(sum_to(product, self.op.b)?, -1.0)?)
+                Some(sum_to(product, self.op.b)?.times(-1.0))
             }
             None => None,
         };

@@ -58,18 +58,8 @@ struct ScaledSumRule {
 impl Rule for ScaledSumRule {
     fn backward(&self, mut dy: Gradient) -> Result<Vec<Option<Gradient>>> {
         let terms = self.op.scales().iter().zip(&self.wants);
-        terms.map(|(&s, &want)| want.then(|| scaled(dy.share(), s)).transpose()).collect()
+        Ok(terms.map(|(&s, &want)| want.then(|| dy.share().times(s))).collect())
     }
-}
-
-/// `s dy`; as it is where `s` is 1.
-pub(super) fn scaled(dy: Gradient, s: f64) -> Result<Gradient> {
-    if s == 1.0 {
-        return Ok(dy);
-    }
-    let shape = dy.tensor().shape();
-    let op = Op::ScaledSum(ScaledSum::new(shape.len(), &[s])?);
-    run(&op, &[dy.tensor()], shape).map(Gradient::fresh)
 }
 
 #[cfg(test)]
