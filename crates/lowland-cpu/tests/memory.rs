@@ -1,16 +1,44 @@
 //! Memory and misuse: what the backend recycles, and what it refuses.
 
+use std::sync::Arc;
+
 use lowland_core::op::{
-    Accumulate, BatchNorm, Conv2d, CrossEntropy, Fill, MatMul, Reduce, ReduceKind, Unary, UnaryKind,
+    Accumulate, BatchNorm, ClipNorm, Conv2d, CrossEntropy, Fill, MatMul, Reduce, ReduceKind,
+    TensorAt, TransformTensors, Unary, UnaryKind,
 };
-use lowland_core::{Backend, Buffer, DType, Error, Op, Result, Shape};
+use lowland_core::{Backend, Buffer, DType, Error, Op, Real, Result, Shape, Transform};
 use lowland_cpu::Cpu;
+
+/// Fills each tensor with its first element, by way of much scratch memory.
+#[derive(Debug)]
+struct Flatten;
+
+impl Transform for Flatten {
+    fn name(&self) -> &'static str {
+        "flatten"
+    }
+
+    fn applies_to(&self, _: &Shape) -> bool {
+        true
+    }
+
+    fn scratch_len(&self, shape: &Shape) -> usize {
+        shape.len()
+    }
+
+    fn apply<T: Real>(&self, tensor: &mut [T], _: &Shape, scratch: &mut [f64]) {
+        scratch.fill(tensor[0].f64());
+        tensor.iter_mut().zip(scratch).for_each(|(x, s)| *x = T::of(*s));
+    }
+}
 
 /// Something like a training step: each op's outputs live on while the next ones run.
 fn step(backend: &dyn Backend) -> Result<()> {
     let image = Shape::from([4, 9, 9, 16]);
     let conv = Conv2d::new(image, Shape::from([16, 16, 3, 3]), [1, 1], [1, 1], 1)?;
     let norm = BatchNorm::training(4 * 81, 16, 1e-5)?;
+    let tensors = [(0, [16, 16, 3, 3]), (3000, [5, 1000, 1, 1])];
+    let tensors = tensors.map(|(offset, shape)| TensorAt { offset, shape: shape.into() });
     let ops = [
         Op::Conv2d(conv),
         Op::BatchNorm(norm),
@@ -21,6 +49,8 @@ fn step(backend: &dyn Backend) -> Result<()> {
         Op::Conv2dGradInput(conv),
         Op::Conv2dGradWeight(conv),
         Op::MatMul(MatMul { m: 37, k: 16, n: 10, transpose_a: false, transpose_b: true }),
+        Op::Transform(TransformTensors::new(Arc::new(Flatten), &tensors, 9000)?),
+        Op::ClipNorm(ClipNorm::new(1.0, &tensors, 9000)?),
     ];
     let mut alive = vec![];
     for op in ops {

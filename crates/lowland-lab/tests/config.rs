@@ -132,7 +132,9 @@ fn wrong_types_say_what_was_found_and_what_is_allowed() {
         "[[schedule]]",
         16,
         "schedule",
-        &["exactly one of `constant`, `multi_step`, `cosine`, as in `{ cosine = {} }`"],
+        &[
+            "exactly one of `constant`, `multi_step`, `cosine`, `one_cycle`, as in `{ cosine = {} }`",
+        ],
     );
     let warmup = "schedule.cosine.warmup";
     check(

@@ -84,9 +84,9 @@ impl<T: Real> Optimizer<T> {
         Ok(Optimizer { groups: Groups::new(groups)?, ..self })
     }
 
-    /// This optimizer with the shape of a parameter, which transforms of whole tensors may need; a
-    /// parameter without one is a vector. Row-major: `[O, I, kh, kw]` for a convolution, `[O, I]`
-    /// for a linear layer.
+    /// This optimizer with the shape of a parameter, row-major: `[O, I, kh, kw]` for a convolution,
+    /// `[O, I]` for a linear layer. Only transforms that go by the shape ask for it, and then for that
+    /// of every parameter of their group, [`Optimizer::step`] failing otherwise.
     #[must_use]
     pub fn with_shape(mut self, name: impl Into<String>, shape: impl Into<Shape>) -> Self {
         self.shapes.insert(name.into(), shape.into());

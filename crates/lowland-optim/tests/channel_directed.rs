@@ -178,8 +178,10 @@ proptest! {
         with(kind, lambda, Smoothed(&mut x, &[g.len()], 0));
         let want = g.iter().zip(&v).map(|(g, v)| g * v).sum::<f64>() / g.len() as f64;
         let got = with(kind, lambda, Product(&x, &v)).unwrap();
-        // Differences of neighbours magnify the rounding of x by lambda n^2 at most.
-        let tolerance = 1e-14 * (10.0 + lambda * (g.len() * g.len()) as f64);
+        // The rounding of x, which is as large as 1 / lambda, and its differences of neighbours, which
+        // magnify it by lambda n^2 at most.
+        let largest = x.iter().fold(1.0f64, |largest, x| largest.max(x.abs()));
+        let tolerance = 1e-14 * largest * (1.0 + lambda * (g.len() * g.len()) as f64);
         prop_assert!((got - want).abs() <= tolerance, "{} {}: {} and {}", kind, lambda, got, want);
         // It is a direction of descent.
         let along = g.iter().zip(&x).map(|(g, x)| g * x).sum::<f64>();

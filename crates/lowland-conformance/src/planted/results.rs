@@ -1,6 +1,6 @@
 //! Bugs of results, one op each.
 
-use lowland_core::op::{Conv2d, CrossEntropy, PoolKind, UnaryKind};
+use lowland_core::op::{ClipNorm, Conv2d, CrossEntropy, PoolKind, UnaryKind};
 use lowland_core::{Backend, Op};
 
 use super::{Faulty, Run, assert_found, corrupt, nudge, set};
@@ -11,7 +11,7 @@ use crate::{Check, Steps, cases, check_with};
 /// Bugs of results: what is planted, the op whose cases are run, and the check that finds it.
 #[test]
 fn wrong_results_are_found() {
-    let bugs: [(&str, Run, Check); 16] = [
+    let bugs: [(&str, Run, Check); 18] = [
         // The bias is not added.
         (
             "batch norm",
@@ -245,6 +245,30 @@ fn wrong_results_are_found() {
                 Ok(())
             },
             Check::Unwritten,
+        ),
+        // The first element is transformed, whether it is in a tensor or not.
+        (
+            "tensor transform",
+            |own, op, inputs, outputs| {
+                own.right.run(op, inputs, outputs)?;
+                let Op::Transform(op) = op else { return Ok(()) };
+                if op.tensors.is_empty() && op.len > 0 {
+                    nudge(outputs[0]);
+                }
+                Ok(())
+            },
+            Check::Neighbours,
+        ),
+        // Gradients are clipped by the norm of their first tensor.
+        (
+            "clip by norm",
+            |own, op, inputs, outputs| {
+                let Op::ClipNorm(op) = op else { return Ok(()) };
+                let first = op.tensors.get(..1).unwrap_or_default();
+                let alone = ClipNorm::new(op.max_norm, first, op.len)?;
+                own.right.run(&Op::ClipNorm(alone), inputs, outputs)
+            },
+            Check::Values,
         ),
         // The first parameter is stepped, whether it is in a segment or not.
         (

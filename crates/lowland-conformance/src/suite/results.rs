@@ -1,6 +1,8 @@
 //! One case in one float type: its results, their bits, and what is about them.
 
-use lowland_core::op::{Segment, Step};
+use std::ops::Range;
+
+use lowland_core::op::TensorAt;
 use lowland_core::{Backend, DType, Error, Op};
 
 use super::Steps;
@@ -46,9 +48,7 @@ pub(super) fn check(
         match &first {
             None => {
                 compare(case, dtype, steps, &contents, &after.outputs, log);
-                if let Op::Step(step) = &case.op {
-                    untouched_outside_segments(step, &contents.outputs, &after.outputs, log);
-                }
+                untouched_elsewhere(&case.op, &contents.outputs, &after.outputs, log);
                 first = Some(after.outputs);
             }
             Some(first) => same_bits(case, first, &after.outputs, check, placement, log),
@@ -109,17 +109,37 @@ fn compare(
     }
 }
 
-/// A step leaves what is in none of its segments as it is, to the bit, on every device.
-fn untouched_outside_segments(step: &Step, before: &[Values], after: &[Values], log: &mut Log<'_>) {
-    for (number, (before, after)) in before.iter().zip(after).enumerate() {
-        let starts = |s: &Segment| if number == 0 { s.param } else { s.state };
-        let mut outside = vec![true; before.len()];
-        for segment in step.segments.iter() {
-            outside[starts(segment)..starts(segment) + segment.len].fill(false);
+/// The elements of an output that an op on parts of arenas may change; `None` for other outputs.
+fn parts(op: &Op, output: usize) -> Option<Vec<Range<usize>>> {
+    let tensors = |tensors: &[TensorAt]| {
+        Some(tensors.iter().map(|t| t.offset..t.offset + t.shape.len()).collect())
+    };
+    match op {
+        Op::Step(step) => {
+            let range = |start: usize, len: usize| start..start + len;
+            let segments = step.segments.iter();
+            Some(match output {
+                0 => segments.map(|s| range(s.param, s.len)).collect(),
+                _ => segments.map(|s| range(s.state, s.len)).collect(),
+            })
         }
+        Op::Transform(op) => tensors(&op.tensors),
+        Op::ClipNorm(op) if output == 0 => tensors(&op.tensors),
+        _ => None,
+    }
+}
+
+/// Such an op leaves the rest as it is, to the bit, on every device.
+fn untouched_elsewhere(op: &Op, before: &[Values], after: &[Values], log: &mut Log<'_>) {
+    for (number, (before, after)) in before.iter().zip(after).enumerate() {
+        let Some(parts) = parts(op, number) else { continue };
+        let mut outside = vec![true; before.len()];
+        parts.into_iter().for_each(|part| outside[part].fill(false));
         let changed = |&i: &usize| outside[i] && before.bits(i) != after.bits(i);
         if let Some(i) = (0..before.len()).find(changed) {
-            let message = format!("element {i} of output {number} is in no segment, but changed");
+            let message = format!(
+                "element {i} of output {number} is in none of the parts to change, but changed"
+            );
             log.fail(Check::Neighbours, message);
         }
     }

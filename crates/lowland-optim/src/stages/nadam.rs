@@ -93,3 +93,17 @@ impl Stage for NAdam {
         moments.divide(exp_avg_sq, block.direction);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scalars_do_not_depend_on_what_was_asked_before() {
+        let fresh = |step| NAdam::new([0.9, 0.999], 1e-8, 4e-3).scalars(&Clock::at_step(step, 0.1));
+        let asked = NAdam::new([0.9, 0.999], 1e-8, 4e-3);
+        for step in [1, 2, 3, 10, 4, 4, 100_000, 1] {
+            assert_eq!(asked.scalars(&Clock::at_step(step, 0.1)), fresh(step));
+        }
+    }
+}
