@@ -2,8 +2,7 @@
 
 use std::io::Cursor;
 
-use image::codecs::png::PngDecoder;
-use image::{ColorType, ImageDecoder, Limits};
+use png::{BitDepth, ColorType, Transformations};
 use zune_jpeg::JpegDecoder;
 use zune_jpeg::zune_core::bytestream::ZCursor;
 use zune_jpeg::zune_core::colorspace::ColorSpace;
@@ -15,7 +14,7 @@ const MAX_SIDE: usize = 4096;
 /// An image whose header has been read. The format is told from the first bytes, not from the name.
 pub(super) enum Encoded<'a> {
     Jpeg(Box<JpegDecoder<ZCursor<&'a [u8]>>>, [usize; 3]),
-    Png(Box<PngDecoder<Cursor<&'a [u8]>>>, [usize; 3]),
+    Png(Box<png::Reader<Cursor<&'a [u8]>>>, [usize; 3]),
 }
 
 impl<'a> Encoded<'a> {
@@ -51,7 +50,10 @@ impl<'a> Encoded<'a> {
     pub fn decode_into(self, out: &mut [u8]) -> Result<(), String> {
         match self {
             Encoded::Jpeg(mut decoder, _) => decoder.decode_into(out).map_err(|e| e.to_string()),
-            Encoded::Png(decoder, _) => decoder.read_image(out).map_err(|e| e.to_string()),
+            Encoded::Png(mut reader, _) => {
+                reader.next_frame(out).map(drop).map_err(|e| e.to_string())?;
+                reader.finish().map_err(|e| e.to_string())
+            }
         }
     }
 }
@@ -76,19 +78,25 @@ fn read_jpeg(bytes: &[u8]) -> Result<Encoded<'_>, String> {
 }
 
 fn read_png(bytes: &[u8]) -> Result<Encoded<'_>, String> {
-    let mut limits = Limits::default();
-    limits.max_image_width = Some(MAX_SIDE as u32);
-    limits.max_image_height = Some(MAX_SIDE as u32);
-    let decoder = PngDecoder::with_limits(Cursor::new(bytes), limits).map_err(|e| e.to_string())?;
-    let (width, height) = decoder.dimensions();
-    let channels = match decoder.color_type() {
-        ColorType::L8 => 1,
-        ColorType::Rgb8 => 3,
-        other => {
+    let mut decoder = png::Decoder::new(Cursor::new(bytes));
+    // Palettes and fewer bits become bytes of a channel each.
+    decoder.set_transformations(Transformations::EXPAND);
+    let reader = decoder.read_info().map_err(|e| e.to_string())?;
+    let side = |pixels: u32| usize::try_from(pixels).unwrap_or(usize::MAX);
+    let (width, height) = (side(reader.info().width), side(reader.info().height));
+    if width > MAX_SIDE || height > MAX_SIDE {
+        return Err(format!("it has {width}x{height} pixels; at most {MAX_SIDE} a side are read"));
+    }
+    let channels = match reader.output_color_type() {
+        (ColorType::Grayscale, BitDepth::Eight) => 1,
+        (ColorType::Rgb, BitDepth::Eight) => 3,
+        (color, depth) => {
+            let bits = depth as u8;
             return Err(format!(
-                "its pixels are {other:?}; save it as 8-bit RGB or grey without transparency"
+                "its pixels are {color:?} of {bits} bits; save it as 8-bit RGB or grey without \
+                 transparency"
             ));
         }
     };
-    Ok(Encoded::Png(Box::new(decoder), [height as usize, width as usize, channels]))
+    Ok(Encoded::Png(Box::new(reader), [height, width, channels]))
 }
