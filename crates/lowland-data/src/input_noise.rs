@@ -34,13 +34,18 @@ pub struct InputNoise {
     /// What is added.
     pub kind: NoiseKind,
     /// By what it is multiplied, in units of the full range of a pixel; 0 or more.
+    #[serde(default = "usual_strength")]
     pub strength: f64,
+}
+
+fn usual_strength() -> f64 {
+    0.1
 }
 
 impl InputNoise {
     /// Noise of the usual strength, 0.1.
     pub fn new(kind: NoiseKind) -> InputNoise {
-        InputNoise { kind, strength: 0.1 }
+        InputNoise { kind, strength: usual_strength() }
     }
 
     /// Refuses a strength that is negative or not finite.
