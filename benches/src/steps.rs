@@ -30,7 +30,7 @@ impl Network {
         let images = Tensor::from_slice(device, shape, &pixels)?;
         let model = ModelConfig::named(name).build([32, 32, 3], 10, device, DType::F32, 1)?;
         let chain = Sgd { momentum: 0.9, ..Sgd::default() }.chain()?;
-        let trainer = Trainer::new(model, Groups::One(chain), 0.0)?;
+        let trainer = Trainer::new(model, Groups::One(chain.into()), 0.0)?;
         Ok(Network { trainer, shape, pixels, labels, images })
     }
 

@@ -164,7 +164,7 @@ fn trainer(
 ) -> Result<(Trainer, Vec<f32>, Vec<u32>)> {
     let model = ModelConfig::named(name).build([32, 32, 3], 10, device, DType::F32, 1)?;
     let sgd = Method::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
-    let trainer = Trainer::new(model, Groups::One(sgd.chain()?), 0.0)?;
+    let trainer = Trainer::new(model, Groups::One(sgd.chain()?.into()), 0.0)?;
     let (pixels, labels) = synthetic(options.batch, [32, 32, 3], 10)?;
     Ok((trainer, pixels, labels))
 }

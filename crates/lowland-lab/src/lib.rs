@@ -24,7 +24,8 @@ pub use metrics::{EpochMetrics, Picked, Results};
 pub use plan::{Groups, Plan};
 pub use record::{Ended, Record, default_folder};
 pub use run::{
-    DataInfo, Memory, ModelInfo, Observer, Options, Outcome, Position, Run, RunInfo, Stop,
+    DataInfo, Memory, ModelInfo, NoiseScore, Observer, Options, Outcome, Position, Run, RunInfo,
+    SchemeInfo, Stop,
 };
 pub use trainer::{Images, Scored, Trainer};
 

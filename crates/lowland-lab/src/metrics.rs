@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::trainer::Scored;
+
 /// The measurements of one epoch: a line of `metrics.jsonl`.
 ///
 /// Accuracies are fractions in 0..1. Training numbers are running means over the epoch's batches, as
@@ -27,6 +29,13 @@ pub struct EpochMetrics {
     pub test_acc: f64,
     /// Learning rate of the epoch's last step.
     pub lr: f64,
+    /// Mean over the epoch of f'(L), which multiplied the gradients; absent without a deformation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deformation_slope: Option<f64>,
+    /// What each multistep block trains of its scheme, c of a ZeroSNet-Tra or k of an LM-ResNet, after
+    /// the epoch; absent for other networks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub block_coefficients: Option<Vec<f64>>,
     /// Training images per second, evaluation not counted.
     pub images_per_s: f64,
     /// Duration of the epoch, evaluation included.
@@ -84,19 +93,28 @@ impl From<&EpochMetrics> for Picked {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Running {
     loss: f64,
+    slope: Option<f64>,
     correct: usize,
     images: usize,
 }
 
 impl Running {
-    pub(crate) fn add(&mut self, batch_loss: f64, correct: usize, images: usize) {
-        self.loss += batch_loss * images as f64;
-        self.correct += correct;
+    pub(crate) fn add(&mut self, batch: &Scored, images: usize) {
+        self.loss += batch.loss * images as f64;
+        if let Some(slope) = batch.slope {
+            *self.slope.get_or_insert(0.0) += slope * images as f64;
+        }
+        self.correct += batch.correct;
         self.images += images;
     }
 
     pub(crate) fn loss(&self) -> f64 {
         self.loss / self.images.max(1) as f64
+    }
+
+    /// The mean of f'(L); none without a deformation.
+    pub(crate) fn slope(&self) -> Option<f64> {
+        self.slope.map(|slope| slope / self.images.max(1) as f64)
     }
 
     pub(crate) fn accuracy(&self) -> f64 {
@@ -134,6 +152,8 @@ mod tests {
             test_loss: 1.0,
             test_acc,
             lr: 0.1,
+            deformation_slope: None,
+            block_coefficients: None,
             images_per_s: 1.0,
             seconds: 1.0,
         }
@@ -160,9 +180,11 @@ mod tests {
     #[test]
     fn means_are_over_images_not_over_batches() {
         let mut running = Running::default();
-        running.add(1.0, 3, 3);
-        running.add(5.0, 0, 1);
+        running.add(&Scored { loss: 1.0, correct: 3, slope: None }, 3);
+        assert_eq!(running.slope(), None);
+        running.add(&Scored { loss: 5.0, correct: 0, slope: Some(8.0) }, 1);
         assert_eq!((running.loss(), running.accuracy(), running.images()), (2.0, 0.75, 4));
+        assert_eq!(running.slope(), Some(2.0));
     }
 
     #[test]

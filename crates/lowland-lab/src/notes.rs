@@ -14,12 +14,15 @@ impl Plan {
     #[must_use]
     pub fn notes(&self) -> Vec<String> {
         let config = self.config();
-        match self.method() {
+        let mut notes = match self.method() {
             Method::Miadam(miadam) => {
                 miadam_notes(miadam, config.optimizer.learning_rate, config.train.epochs)
             }
             _ => Vec::new(),
-        }
+        };
+        let network = self.model().spec().map_or(Vec::new(), |spec| spec.notes());
+        notes.extend(network.into_iter().map(|note| format!("model: {note}")));
+        notes
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use lowland_core::{Chain, DType};
+use lowland_core::DType;
 use lowland_models::ModelConfig;
-use lowland_optim::{Error as OptimError, Method};
+use lowland_optim::docs::{ENTRIES, Kind};
+use lowland_optim::{Error as OptimError, Method, Update, WeightDecayOn};
 
-use crate::config::{Config, ConfigFile, WeightDecayOn};
+use crate::config::{Config, ConfigFile};
 use crate::console::grouped;
 use crate::dataset::Source;
 use crate::{Error, Result};
@@ -43,7 +44,10 @@ impl Plan {
         let model = config.model.resolved().map_err(|error| in_model(&file, error))?;
         let method = check_optimizer(&file)?;
         let epochs = config.train.epochs as f64;
-        config.schedule.validate(epochs).map_err(|error| hyper(&file, "schedule", error))?;
+        config.schedule.validate(epochs).map_err(|error| in_optim(&file, "schedule", error))?;
+        if let Some(deformation) = &config.deformation {
+            deformation.validate(epochs).map_err(|error| in_optim(&file, "", error))?;
+        }
         Ok(Plan { config: Config { model, ..config }, file, source, method })
     }
 
@@ -82,14 +86,15 @@ impl Plan {
     /// The parameter groups.
     ///
     /// # Errors
-    /// None: the method was checked.
+    /// None: the recipe was checked.
     pub fn groups(&self) -> Result<Groups> {
-        let decaying = self.method.chain()?;
-        Ok(match self.config.optimizer.weight_decay_on {
+        let recipe = &self.config.optimizer;
+        let decaying = recipe.update()?;
+        Ok(match recipe.weight_decay_on {
             WeightDecayOn::All => Groups::One(decaying),
             WeightDecayOn::Weights => Groups::Two {
                 weights: decaying,
-                others: self.method.without_weight_decay().chain()?,
+                others: recipe.clone().without_weight_decay().update()?,
             },
         })
     }
@@ -100,17 +105,17 @@ impl Plan {
     }
 }
 
-/// Which chains of stages update which parameters.
+/// What is done to which parameters.
 #[derive(Clone, Debug)]
 pub enum Groups {
-    /// One chain for all.
-    One(Chain),
+    /// One update for all.
+    One(Update),
     /// Weights of convolutions and linear layers decay, biases and normalisations do not.
     Two {
         /// For the weights.
-        weights: Chain,
+        weights: Update,
         /// For everything else.
-        others: Chain,
+        others: Update,
     },
 }
 
@@ -135,6 +140,16 @@ fn check_data(file: &ConfigFile) -> Result<()> {
         let fraction = format_args!("{:?}", data.validation_fraction);
         return Err(file.impossible("data.validation_fraction", fraction, allowed));
     }
+    if !(0.0..=1.0).contains(&data.label_noise) {
+        let fraction = format_args!("{:?}", data.label_noise);
+        return Err(file.impossible("data.label_noise", fraction, "it must be 0 to 1"));
+    }
+    for (i, noise) in file.config().evaluate.input_noise.iter().enumerate() {
+        if let Err(lowland_data::Error::Invalid { value, advice, .. }) = noise.check() {
+            let field = format!("evaluate.input_noise.{i}.strength");
+            return Err(file.impossible(&field, value, &advice));
+        }
+    }
     Ok(())
 }
 
@@ -158,32 +173,50 @@ fn check_train(file: &ConfigFile) -> Result<()> {
 }
 
 fn check_optimizer(file: &ConfigFile) -> Result<Method> {
-    let optimizer = &file.config().optimizer;
-    let methods = optimizer.methods();
-    let allowed = "exactly one of the tables [optimizer.sgd], [optimizer.adam], [optimizer.adamw] and \
-                   [optimizer.miadam] is allowed; it may be empty";
-    let method = match methods.as_slice() {
-        [method] => *method,
-        [] => return Err(file.error("optimizer", "there is no method", allowed)),
-        [.., last] => {
-            let names: Vec<&str> = methods.iter().map(Method::name).collect();
-            let problem = format!("there are {} methods: {}", names.len(), names.join(", "));
-            return Err(file.error(&format!("optimizer.{}", last.name()), problem, allowed));
-        }
-    };
-    let sound = method.validate_at(optimizer.learning_rate, DType::F32);
-    sound.map_err(|error| hyper(file, "optimizer", error))?;
-    Ok(method)
+    let recipe = &file.config().optimizer;
+    let sound = recipe.validate_at(DType::F32).and_then(|()| recipe.method());
+    sound.map_err(|error| in_optim(file, "optimizer", error))
 }
 
-/// A hyper-parameter outside its range, with its place.
-fn hyper(file: &ConfigFile, table: &str, error: OptimError) -> Error {
+/// What an optimizer, a schedule or a deformation says of its table, with the place.
+pub(crate) fn in_optim(file: &ConfigFile, table: &str, error: OptimError) -> Error {
+    let below = |name: &str| match (table, name) {
+        ("", name) => name.to_string(),
+        (table, "") => table.to_string(),
+        (table, name) => format!("{table}.{name}"),
+    };
     match error {
         OptimError::Hyper { field, allowed, value } => {
             let field = field.replace('[', ".").replace(']', "");
-            file.impossible(&format!("{table}.{field}"), value, &format!("it must be {allowed}"))
+            file.impossible(&below(&field), value, &format!("it must be {allowed}"))
         }
+        OptimError::Choice { table, what, given } => choice(file, &below(&table), what, &given),
         error => error.into(),
+    }
+}
+
+/// The mistake of a table that names none or several of what it should name one of.
+fn choice(file: &ConfigFile, table: &str, what: &str, given: &str) -> Error {
+    let kind = match what {
+        "method" => Kind::Method,
+        "activation" => Kind::Activation,
+        _ => Kind::Deformation,
+    };
+    let tables = ENTRIES.iter().filter(|entry| entry.kind == kind).map(|entry| entry.table());
+    let tables: Vec<String> = tables.collect();
+    let allowed = match tables.as_slice() {
+        [first @ .., last] => {
+            format!("exactly one of the tables {} and {last} is allowed", first.join(", "))
+        }
+        [] => String::new(),
+    };
+    let names: Vec<&str> = given.split(" and ").filter(|name| *name != "none").collect();
+    match names.as_slice() {
+        [] => file.error(table, format!("there is no {what}"), allowed),
+        [.., last] => {
+            let problem = format!("there are {} {what}s: {}", names.len(), names.join(", "));
+            file.error(&format!("{table}.{last}"), problem, allowed)
+        }
     }
 }
 

@@ -11,7 +11,7 @@ use crate::machine::{Commit, Machine, Utc, commit_of};
 use crate::metrics::{EpochMetrics, Results};
 use crate::output::{Lines, create_empty_folder, write_whole};
 use crate::picture::{self, draw_curves};
-use crate::run::{Memory, Outcome, Run, RunInfo};
+use crate::run::{Memory, NoiseScore, Outcome, Run, RunInfo, SchemeInfo};
 use crate::{Error, Result};
 
 /// The picture of a run that goes on is drawn again no more often than this.
@@ -79,6 +79,9 @@ struct RunJson {
     /// Every number of `results` is of one run.
     seeds: usize,
     results: Option<Results>,
+    initial_loss: Option<f64>,
+    input_noise: Vec<NoiseScore>,
+    schemes: Option<Vec<SchemeInfo>>,
     memory: Option<Memory>,
 }
 
@@ -112,6 +115,9 @@ impl Record {
             weights_epoch: None,
             seeds: 1,
             results: None,
+            initial_loss: None,
+            input_noise: Vec::new(),
+            schemes: None,
             memory: None,
         };
         let lines = Lines::create(&folder.join("metrics.jsonl"))?;
@@ -153,6 +159,9 @@ impl Record {
         self.json.ended_at = Some(Utc::now().rfc3339());
         self.json.seconds = Some(outcome.seconds);
         self.json.results = outcome.results;
+        self.json.initial_loss = outcome.initial_loss;
+        self.json.input_noise.clone_from(&outcome.input_noise);
+        self.json.schemes.clone_from(&outcome.schemes);
         self.json.memory = Some(outcome.memory);
         // After a failure the last complete epoch's weights stay: those in memory may be what failed.
         if let Ended::Interrupted { epoch, .. } = outcome.ended {

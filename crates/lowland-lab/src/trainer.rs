@@ -1,7 +1,8 @@
 //! A network with its optimizer on a device: one training step, one evaluation step.
 
 use lowland_core::{Clock, DType, Element};
-use lowland_models::{CrossEntropy, Model, Role};
+use lowland_models::{CrossEntropy, Model, Pass, Role};
+use lowland_optim::deformation::DeformedLoss;
 use lowland_optim::{ArenaOptimizer, ArenaParam, GroupSpec};
 use lowland_tensor::{Device, Tensor};
 
@@ -16,6 +17,8 @@ pub struct Scored {
     pub loss: f64,
     /// How many of its images were classified correctly.
     pub correct: usize,
+    /// f'(L), which the gradients of the step were multiplied by; none without a deformation.
+    pub slope: Option<f64>,
 }
 
 /// Images `[N, H, W, C]` and labels `[N]` in host memory.
@@ -36,11 +39,26 @@ pub struct Trainer {
     model: Model,
     optimizer: ArenaOptimizer,
     loss: CrossEntropy,
+    deformation: Option<Deformation>,
     logits: Vec<f32>,
 }
 
+/// A deformation of the loss in a run of so many epochs.
+#[derive(Debug)]
+struct Deformation {
+    loss: DeformedLoss,
+    epochs: f64,
+}
+
+impl Deformation {
+    /// f'(L) at a point of the run.
+    fn slope(&self, loss: f64, clock: &Clock) -> f64 {
+        self.loss.at(loss, clock.progress * self.epochs).slope
+    }
+}
+
 impl Trainer {
-    /// A trainer of a network, by the chains of stages of `groups`.
+    /// A trainer of a network, by the updates of `groups`.
     ///
     /// # Errors
     /// As [`ArenaOptimizer::new`].
@@ -60,7 +78,7 @@ impl Trainer {
             weights.map(|e| e.name.to_string()).collect::<Vec<String>>()
         };
         let groups = match groups {
-            Groups::One(chain) => vec![GroupSpec::all("all", chain)],
+            Groups::One(update) => vec![GroupSpec::all("all", update)],
             Groups::Two { weights: decaying, others } => {
                 vec![
                     GroupSpec::names("weights", weights(), decaying),
@@ -72,7 +90,22 @@ impl Trainer {
         let optimizer =
             ArenaOptimizer::new(backend, DType::F32, store.params().len(), params, groups)?;
         let loss = CrossEntropy { label_smoothing };
-        Ok(Trainer { device, model, optimizer, loss, logits: Vec::new() })
+        Ok(Trainer { device, model, optimizer, loss, deformation: None, logits: Vec::new() })
+    }
+
+    /// This trainer with the gradients of each step clipped by their norm, those of all parameters
+    /// together.
+    ///
+    /// # Errors
+    /// As [`ArenaOptimizer::with_clip_norm`].
+    pub fn with_clip_norm(self, max_norm: f64) -> Result<Trainer> {
+        Ok(Trainer { optimizer: self.optimizer.with_clip_norm(max_norm)?, ..self })
+    }
+
+    /// Descends a deformed loss from now on, in a run of so many epochs: steps are told where they
+    /// are by the progress of their clock.
+    pub fn deform(&mut self, loss: DeformedLoss, epochs: usize) {
+        self.deformation = Some(Deformation { loss, epochs: epochs as f64 });
     }
 
     /// The network.
@@ -93,7 +126,8 @@ impl Trainer {
         &self.device
     }
 
-    /// One training step. Where the loss is not finite it is returned and nothing is updated.
+    /// One training step. Where the loss is not finite it is returned and nothing is updated. The loss
+    /// that is returned is never the deformed one.
     ///
     /// # Errors
     /// Whatever the network, the backend and the optimizer say.
@@ -102,10 +136,11 @@ impl Trainer {
         self.model.store.zero_grad()?;
         let logits = self.model.train(&images)?;
         let loss = self.loss.forward(&logits, &labels)?;
-        let scored = self.score(&logits, &loss, batch.labels)?;
+        let mut scored = self.score(&logits, &loss, batch.labels)?;
         drop((images, labels, logits));
         if scored.loss.is_finite() {
-            loss.backward()?;
+            scored.slope = self.deformation.as_ref().map(|d| d.slope(scored.loss, clock));
+            loss.backward_scaled(scored.slope.unwrap_or(1.0))?;
             let store = &self.model.store;
             self.optimizer.step(clock, store.params(), store.grads())?;
         }
@@ -123,6 +158,19 @@ impl Trainer {
         self.score(&logits, &loss, batch.labels)
     }
 
+    /// Scores a batch as a training step would, by the statistics of the batch and with the loss that
+    /// is minimised; nothing changes.
+    ///
+    /// # Errors
+    /// Whatever the network and the backend say.
+    pub fn score_as_trained(&mut self, batch: &Images<'_>) -> Result<Scored> {
+        let (images, labels) = self.upload(batch)?;
+        let pass = Pass::train(&self.model.store).frozen_stats();
+        let logits = self.model.module.forward(&images, &pass)?;
+        let loss = self.loss.forward(&logits, &labels)?;
+        self.score(&logits, &loss, batch.labels)
+    }
+
     fn upload(&self, batch: &Images<'_>) -> Result<(Tensor, Tensor)> {
         let images = Tensor::from_slice(&self.device, batch.shape, batch.pixels)?;
         let labels = Tensor::from_slice(&self.device, [batch.labels.len()], batch.labels)?;
@@ -132,6 +180,6 @@ impl Trainer {
     fn score(&mut self, logits: &Tensor, loss: &Tensor, labels: &[u32]) -> Result<Scored> {
         self.logits.resize(logits.shape().len(), 0.0);
         self.device.download(logits.buffer(), f32::host_mut(&mut self.logits))?;
-        Ok(Scored { loss: loss.item()?, correct: count_correct(&self.logits, labels) })
+        Ok(Scored { loss: loss.item()?, correct: count_correct(&self.logits, labels), slope: None })
     }
 }

@@ -73,8 +73,17 @@ fn a_config_becomes_a_plan_with_all_defaults() {
 
 #[test]
 fn the_resolved_config_reads_back_as_itself() {
-    for sets in [&[][..], &["optimizer={learning_rate=0.01, miadam={order=3}}", "data.subset=100"]]
-    {
+    let everything = [
+        "optimizer.clip={norm=5.0}",
+        "optimizer.channel_directed={metric='h1', lambda=0.1}",
+        "optimizer.activation={placement='direction', atan={alpha=0.1}}",
+        "deformation={normalise=true, calm_down={fraction=0.25}, linear_quadratic={a=0.5}}",
+        "data.cutout_pixels=3",
+        "data.label_noise=0.2",
+        "evaluate.input_noise=[{kind='normal'}, {kind='constant', strength=0.3}]",
+    ];
+    let other = ["optimizer={learning_rate=0.01, miadam={order=3}}", "data.subset=100"];
+    for sets in [&[][..], &other, &everything] {
         let plan = plan(TEXT, sets).unwrap();
         let text = plan.config().to_toml().unwrap();
         let again =
@@ -224,6 +233,57 @@ fn impossible_values_say_what_would_be_possible() {
     check(sgd, eps, 15, "optimizer.miadam.eps", &["1e-60", "in f32"]);
     let beta = "[optimizer.adam]\nbetas = [0.9, 1.0]";
     check(sgd, beta, 15, "optimizer.adam.betas.1", &["1.0 is", "[0, 1)"]);
+}
+
+#[test]
+fn every_part_of_a_recipe_names_its_place() {
+    let momentum = "momentum = 0.9";
+    let with = |text: &str| format!("momentum = 0.9\n{text}");
+    let activation = with("[optimizer.activation]\natan = { alpha = -1.0 }");
+    check(momentum, &activation, 17, "optimizer.activation.atan.alpha", &["-1.0 is", "above 0"]);
+    let none = with("[optimizer.activation]");
+    let says = ["there is no activation", "[optimizer.activation.tanh]"];
+    check(momentum, &none, 16, "optimizer.activation", &says);
+    let two = with("[optimizer.activation.atan]\n[optimizer.activation.log]");
+    let says = ["there are 2 activations: atan, log"];
+    check(momentum, &two, 17, "optimizer.activation.log", &says);
+    let metric = with("[optimizer.channel_directed]\nmetric = \"h2\"\nlambda = 1.0");
+    let says = ["`h2` is unknown", "`sobolev`"];
+    check(momentum, &metric, 17, "optimizer.channel_directed.metric", &says);
+    let lambda = with("[optimizer.channel_directed]\nmetric = \"h1\"\nlambda = 0.0");
+    check(momentum, &lambda, 18, "optimizer.channel_directed.lambda", &["0.0 is", "above 0"]);
+    let clip = "learning_rate = 0.1\nclip = 1.0";
+    check("learning_rate = 0.1", clip, 14, "optimizer.clip", &["as in `{ norm = 1.0 }`"]);
+    let clip = "learning_rate = 0.1\nclip = { norm = -1.0 }";
+    check("learning_rate = 0.1", clip, 14, "optimizer.clip.norm", &["-1.0 is", "above 0"]);
+}
+
+#[test]
+fn a_deformation_names_its_place() {
+    let momentum = "momentum = 0.9";
+    let with = |text: &str| format!("momentum = 0.9\n[deformation]\n{text}");
+    let says = ["there is no deformation", "[deformation.log_exp]", "exactly one"];
+    check(momentum, &with(""), 16, "deformation", &says);
+    let a = with("linear_quadratic = { a = -1.0 }");
+    check(momentum, &a, 17, "deformation.linear_quadratic.a", &["-1.0 is", "0.0 or more"]);
+    let late = with("start = { epochs = 5 }\nlinear_quadratic = { a = 1.0 }");
+    check(momentum, &late, 17, "deformation.start", &["no more than the 3.0 epochs"]);
+    let sech = with("sec = {}");
+    check(momentum, &sech, 17, "deformation.sec", &["`sech`"]);
+}
+
+#[test]
+fn noise_names_its_place() {
+    let fraction = "validation_fraction = 0.2";
+    for value in ["1.5", "-0.1", "nan"] {
+        let noise = format!("label_noise = {value}");
+        check(fraction, &noise, 5, "data.label_noise", &["is not possible; it must be 0 to 1"]);
+    }
+    let noise = "momentum = 0.9\n[[evaluate.input_noise]]\nkind = \"normal\"\nstrength = -1.0";
+    let field = "evaluate.input_noise.0.strength";
+    check("momentum = 0.9", noise, 18, field, &["-1 is not possible", "0 or more"]);
+    let noise = "momentum = 0.9\n[[evaluate.input_noise]]\nkind = \"pink\"";
+    check("momentum = 0.9", noise, 17, "evaluate.input_noise.0.kind", &["`pink` is unknown"]);
 }
 
 #[test]

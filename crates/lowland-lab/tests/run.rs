@@ -268,6 +268,7 @@ fn mistakes_that_show_with_the_dataset_name_their_field() {
         ("data.subset=100000", "data.subset"),
         ("data.validation_fraction=0.0001", "data.validation_fraction"),
         ("data.crop_padding_pixels=1000000000", "data.crop_padding_pixels"),
+        ("data.cutout_pixels=9", "data.cutout_pixels"),
         ("model={name='resnet18', blocks=[1024, 1024], widths=[65536, 65536]}", "model"),
     ] {
         let error = run(&[set], &options(1, 0), folder.path(), &mut ()).unwrap_err();

@@ -7,8 +7,10 @@ mod set;
 mod suggest;
 mod tree;
 
+use lowland_data::InputNoise;
 use lowland_models::ModelConfig;
-use lowland_optim::{Adam, AdamW, Method, MiAdam, Schedule, Sgd};
+use lowland_optim::deformation::DeformationConfig;
+use lowland_optim::{Recipe, Schedule};
 use serde::{Deserialize, Serialize};
 
 pub use error::{ConfigError, Location};
@@ -33,10 +35,16 @@ pub struct Config {
     #[serde(default)]
     pub train: TrainConfig,
     /// How a step is made of a gradient.
-    pub optimizer: OptimizerConfig,
+    pub optimizer: Recipe,
+    /// What is descended in place of the loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deformation: Option<DeformationConfig>,
     /// How the learning rate changes during the run.
     #[serde(default)]
     pub schedule: Schedule,
+    /// What else the trained network is tested on.
+    #[serde(default)]
+    pub evaluate: EvaluateConfig,
 }
 
 fn default_name() -> String {
@@ -65,6 +73,13 @@ pub struct DataConfig {
     /// Whether every other training image, by chance, is mirrored.
     #[serde(default)]
     pub horizontal_flip: bool,
+    /// The side of a square that is hidden in every training image; 0 is none.
+    #[serde(default)]
+    pub cutout_pixels: usize,
+    /// The part of the training labels that is replaced by labels drawn from all classes: 0 to 1.
+    /// Validation and test images keep theirs.
+    #[serde(default)]
+    pub label_noise: f64,
 }
 
 fn default_validation_fraction() -> f64 {
@@ -89,52 +104,12 @@ impl Default for TrainConfig {
     }
 }
 
-/// The learning rate and exactly one method, as a table named after it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OptimizerConfig {
-    /// The learning rate that the schedule starts from.
-    pub learning_rate: f64,
-    /// Which parameters decay.
-    #[serde(default)]
-    pub weight_decay_on: WeightDecayOn,
-    /// Stochastic gradient descent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sgd: Option<Sgd>,
-    /// Adam and AMSGrad.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adam: Option<Adam>,
-    /// Adam with decoupled weight decay.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adamw: Option<AdamW>,
-    /// Adam with multiple integrations.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub miadam: Option<MiAdam>,
-}
-
-/// Which parameters decay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum WeightDecayOn {
-    /// All of them, as in PyTorch where no groups are made.
-    #[default]
-    All,
-    /// Weights of convolutions and linear layers; neither biases nor normalisations.
-    Weights,
-}
-
-impl OptimizerConfig {
-    /// The methods that were given.
-    #[must_use]
-    pub fn methods(&self) -> Vec<Method> {
-        let each = [
-            self.sgd.map(Method::Sgd),
-            self.adam.map(Method::Adam),
-            self.adamw.map(Method::Adamw),
-            self.miadam.map(Method::Miadam),
-        ];
-        each.into_iter().flatten().collect()
-    }
+/// What the trained network is tested on besides the test images as they are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct EvaluateConfig {
+    /// Noise on the test images: one more test for each, after the last epoch.
+    pub input_noise: Vec<InputNoise>,
 }
 
 impl Config {

@@ -92,6 +92,7 @@ fn example(kind: &str, known: &[&str]) -> String {
     match kind {
         "Boundary" => "{ fraction = 0.5 }".into(),
         "Switch" => "{ epoch = 20 }".into(),
+        "Clip" => "{ norm = 1.0 }".into(),
         "Schedule" => "{ cosine = {} }".into(),
         _ => format!("\"{}\"", known.first().copied().unwrap_or_default()),
     }

@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use lowland_data::NoiseKind;
 use serde_json::json;
 
-use super::{Console, counted, duration, grouped, percent};
+use super::{Align, Console, Table, counted, duration, grouped, percent};
 use crate::metrics::EpochMetrics;
-use crate::run::{Observer, Position, RunInfo};
+use crate::run::{NoiseScore, Observer, Position, RunInfo};
 
 /// Ticks of the live bar from the begin to the end of a run.
 const TICKS: f64 = 10_000.0;
@@ -81,9 +82,10 @@ fn epoch_line(metrics: &EpochMetrics, epochs: usize) -> String {
     let width = epochs.to_string().len();
     let validation =
         metrics.val_acc.map_or(String::new(), |a| format!("validation {:>7}  ", percent(a)));
+    let slope = metrics.deformation_slope.map_or(String::new(), |s| format!("slope {s:.3}  "));
     format!(
-        "epoch {:>width$}/{epochs}  train loss {:.4}  train {:>7}  {validation}test {:>7}  lr {:.3e}  {:.0} \
-         images/s  {}",
+        "epoch {:>width$}/{epochs}  train loss {:.4}  {slope}train {:>7}  {validation}test {:>7}  lr \
+         {:.3e}  {:.0} images/s  {}",
         metrics.epoch,
         metrics.train_loss,
         percent(metrics.train_acc),
@@ -92,6 +94,23 @@ fn epoch_line(metrics: &EpochMetrics, epochs: usize) -> String {
         metrics.images_per_s,
         duration(metrics.seconds),
     )
+}
+
+fn noise_table(scores: &[NoiseScore]) -> String {
+    use Align::{Left, Right};
+    let columns =
+        [("noise on test images", Left), ("strength", Right), ("loss", Right), ("accuracy", Right)];
+    let mut table = Table::new(&columns);
+    for NoiseScore { noise, test_loss, test_acc } in scores {
+        let kind = match noise.kind {
+            NoiseKind::Normal => "normal",
+            NoiseKind::Uniform => "uniform",
+            NoiseKind::Constant => "constant",
+        };
+        let strength = format!("{}", noise.strength);
+        table.row([kind.to_string(), strength, format!("{test_loss:.4}"), percent(*test_acc)]);
+    }
+    format!("\n{table}")
 }
 
 impl Observer for Watcher {
@@ -114,6 +133,12 @@ impl Observer for Watcher {
             bar.enable_steady_tick(Duration::from_millis(250));
             self.bar = Some(bar);
         }
+    }
+
+    fn measured_initial_loss(&mut self, loss: f64) {
+        self.say(&format!(
+            "the loss is deformed relative to that of the untrained network, {loss:.4}"
+        ));
     }
 
     fn stepped(&mut self, at: &Position) {
@@ -140,6 +165,12 @@ impl Observer for Watcher {
         object["event"] = json!("epoch");
         object["run"] = json!(self.name);
         self.console.emit(&object);
+    }
+
+    fn tested_on_noise(&mut self, scores: &[NoiseScore]) {
+        if !scores.is_empty() {
+            self.say(&noise_table(scores));
+        }
     }
 
     fn ended(&mut self) {

@@ -5,7 +5,7 @@ use std::time::Instant;
 use lowland_core::Clock;
 use lowland_data::{Batch, Loader};
 
-use super::{Observer, Position, Run, Stop};
+use super::{DataInfo, Observer, Position, Run, Stop};
 use crate::metrics::{EpochMetrics, Running};
 use crate::record::{Ended, Record};
 use crate::trainer::Images;
@@ -26,6 +26,10 @@ impl Run {
         stop: &Stop,
     ) -> Result<Ended> {
         let planned = self.info.epochs;
+        if !self.deform(observer, stop)? {
+            let batches = self.info.steps_per_epoch;
+            return Ok(Ended::Interrupted { epoch: 1, batches_done: 0, batches });
+        }
         for epoch in 1..=planned {
             let began = Instant::now();
             let mut lr = 0.0;
@@ -49,6 +53,8 @@ impl Run {
                 test_loss: test.loss(),
                 test_acc: test.accuracy(),
                 lr,
+                deformation_slope: running.slope(),
+                block_coefficients: self.block_coefficients(),
                 images_per_s: running.images() as f64 / train_seconds.max(1e-9),
                 seconds: began.elapsed().as_secs_f64(),
             };
@@ -82,7 +88,7 @@ impl Run {
             if !scored.loss.is_finite() {
                 return Err(self.not_finite(scored.loss, "training", epoch, done.batches));
             }
-            done.running.add(scored.loss, scored.correct, batch.len());
+            done.running.add(&scored, batch.len());
             done.batches += 1;
             observer.stepped(&Position {
                 epoch,
@@ -127,7 +133,7 @@ impl Run {
     ///
     /// # Errors
     /// [`Error::NotFinite`] where the epoch's last step broke the network.
-    fn evaluate(
+    pub(super) fn evaluate(
         &mut self,
         loader: &Loader,
         at: &Scoring,
@@ -142,7 +148,7 @@ impl Run {
                 let last = self.info.steps_per_epoch - 1;
                 return Err(self.not_finite(scored.loss, at.images, at.epoch, last));
             }
-            running.add(scored.loss, scored.correct, batch.len());
+            running.add(&scored, batch.len());
             observer.evaluated(self.work_done(at.epoch, at.before + running.images()));
             if stop.wished() {
                 return Ok(None);
@@ -167,15 +173,19 @@ impl Run {
 
     /// The part of the run's work that is done, of which `in_epoch` in the epoch under way.
     fn work_done(&self, epoch: usize, in_epoch: usize) -> f64 {
-        let data = &self.info.data;
-        let per_epoch =
-            TRAINING_WORK * data.train_images + data.validation_images + data.test_images;
+        let per_epoch = self.info.data.work_of_an_epoch();
         let done = (epoch - 1) as f64 + in_epoch as f64 / per_epoch as f64;
         (done / self.info.epochs as f64).min(1.0)
     }
 
     /// The error of a loss at the step that follows `batches` batches of an epoch.
-    fn not_finite(&self, loss: f64, images: &'static str, epoch: usize, batches: usize) -> Error {
+    pub(super) fn not_finite(
+        &self,
+        loss: f64,
+        images: &'static str,
+        epoch: usize,
+        batches: usize,
+    ) -> Error {
         let Clock { step, lr, .. } = self.clock(epoch, batches);
         let store = &self.trainer.model().store;
         let parameter = match store.first_non_finite(store.params()) {
@@ -188,6 +198,13 @@ impl Run {
     }
 }
 
+impl DataInfo {
+    /// The work of an epoch, evaluation included.
+    pub(super) fn work_of_an_epoch(&self) -> usize {
+        TRAINING_WORK * self.train_images + self.validation_images + self.test_images
+    }
+}
+
 /// What has been trained of an epoch.
 #[derive(Default)]
 struct Epoch {
@@ -196,13 +213,13 @@ struct Epoch {
 }
 
 /// Which images are scored, and when.
-struct Scoring {
-    images: &'static str,
-    epoch: usize,
+pub(super) struct Scoring {
+    pub(super) images: &'static str,
+    pub(super) epoch: usize,
     /// The work that was done in the epoch before.
-    before: usize,
+    pub(super) before: usize,
 }
 
-fn images(batch: &Batch) -> Images<'_> {
+pub(super) fn images(batch: &Batch) -> Images<'_> {
     Images { shape: batch.shape(), pixels: batch.images(), labels: batch.labels() }
 }

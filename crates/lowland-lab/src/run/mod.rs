@@ -1,5 +1,6 @@
 //! A run: a plan with its data, its network and its device, and the loop over epochs.
 
+mod around;
 mod epochs;
 mod setup;
 
@@ -7,7 +8,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use lowland_data::LabelNoiseReport;
 use serde::Serialize;
+
+pub use around::{NoiseScore, SchemeInfo};
 
 use crate::Result;
 use crate::metrics::{EpochMetrics, Results};
@@ -112,6 +116,8 @@ pub struct DataInfo {
     pub validation_images: usize,
     /// Test images.
     pub test_images: usize,
+    /// What noise did to the labels of the training images; none without.
+    pub label_noise: Option<LabelNoiseReport>,
 }
 
 /// Where a run is, after a step.
@@ -135,12 +141,16 @@ pub struct Position {
 pub trait Observer {
     /// The run begins.
     fn started(&mut self, _info: &RunInfo) {}
+    /// The loss of the untrained network is known, relative to which the loss is deformed.
+    fn measured_initial_loss(&mut self, _loss: f64) {}
     /// A training step is done.
     fn stepped(&mut self, _position: &Position) {}
     /// A batch of the validation or test images is done; `done` as in [`Position`].
     fn evaluated(&mut self, _done: f64) {}
     /// An epoch is done and recorded.
     fn epoch(&mut self, _metrics: &EpochMetrics) {}
+    /// The trained network was tested on noisy images.
+    fn tested_on_noise(&mut self, _scores: &[NoiseScore]) {}
     /// There will be no more calls.
     fn ended(&mut self) {}
 }
@@ -158,6 +168,13 @@ pub struct Outcome {
     pub epochs: Vec<EpochMetrics>,
     /// The accuracies; none before the first complete epoch.
     pub results: Option<Results>,
+    /// The loss of the untrained network over the training images, relative to which the loss was
+    /// deformed; none where that was not asked for.
+    pub initial_loss: Option<f64>,
+    /// The scores of the final epoch's network on noisy test images.
+    pub input_noise: Vec<NoiseScore>,
+    /// The schemes of the multistep blocks at the end; none for other networks.
+    pub schemes: Option<Vec<SchemeInfo>>,
     /// How long it took.
     pub seconds: f64,
     /// The memory it took.
@@ -187,6 +204,7 @@ pub struct Run {
     info: RunInfo,
     trainer: Trainer,
     loaders: setup::Loaders,
+    initial_loss: Option<f64>,
 }
 
 impl Run {
@@ -231,7 +249,15 @@ impl Run {
         let began = Instant::now();
         observer.started(&self.info);
         let (mut epochs, mut warm) = (Vec::new(), None);
+        let mut input_noise = Vec::new();
         let trained = self.train(&mut epochs, &mut warm, record, observer, stop);
+        let trained = trained.and_then(|ended| {
+            if ended == Ended::Finished {
+                input_noise = self.evaluate_noise(observer, stop)?;
+                observer.tested_on_noise(&input_noise);
+            }
+            Ok(ended)
+        });
         observer.ended();
         let (ended, failure) = match trained {
             Ok(ended) => (ended, None),
@@ -240,6 +266,9 @@ impl Run {
         let seconds = began.elapsed().as_secs_f64();
         let outcome = Outcome {
             results: Results::of(&epochs),
+            initial_loss: self.initial_loss,
+            input_noise,
+            schemes: self.schemes(),
             memory: self.memory(warm.filter(|_| epochs.len() > 1)),
             ended,
             epochs,

@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use lowland_core::DType;
 use lowland_data::{
-    Amount, Augmentation, Dataset, HorizontalFlip, Loader, LoaderConfig, RandomCrop, View,
+    Amount, Augmentation, Cutout, Dataset, HorizontalFlip, LabelNoiseReport, Loader, LoaderConfig,
+    RandomCrop, View,
 };
 
 use super::{DataInfo, ModelInfo, Options, Run, RunInfo};
@@ -18,6 +19,8 @@ pub(super) struct Loaders {
     pub(super) train: Loader,
     pub(super) validation: Option<Loader>,
     pub(super) test: Loader,
+    /// What noise did to the labels of the training images.
+    label_noise: Option<LabelNoiseReport>,
 }
 
 pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
@@ -36,6 +39,10 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
         fused_layers: model.store.fusion().to_string(),
     };
     let trainer = Trainer::new(model, plan.groups()?, config.train.label_smoothing)
+        .and_then(|trainer| match config.optimizer.clip_norm() {
+            Some(max_norm) => trainer.with_clip_norm(max_norm),
+            None => Ok(trainer),
+        })
         .map_err(|error| in_model(plan.file(), error))?;
     let data = DataInfo {
         name: dataset.name().to_string(),
@@ -46,6 +53,7 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
         train_images: loaders.train.view().len(),
         validation_images: loaders.validation.as_ref().map_or(0, |loader| loader.view().len()),
         test_images: loaders.test.view().len(),
+        label_noise: loaders.label_noise,
     };
     let info = RunInfo {
         name: config.name.clone(),
@@ -62,13 +70,18 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
         instruction_set: opened.instruction_set,
         loader_workers: options.workers,
     };
-    Ok(Run { plan, info, trainer, loaders })
+    Ok(Run { plan, info, trainer, loaders, initial_loss: None })
 }
 
 impl Loaders {
     fn new(plan: &Plan, dataset: &Dataset, workers: usize) -> Result<Loaders> {
         let config = plan.config();
-        let (train, validation) = split(plan, dataset)?;
+        let (mut train, validation) = split(plan, dataset)?;
+        let mut label_noise = None;
+        if config.data.label_noise > 0.0 {
+            let (noisy, report) = train.with_label_noise(config.data.label_noise, config.seed)?;
+            (train, label_noise) = (noisy, Some(report));
+        }
         let evaluation = LoaderConfig {
             workers: workers.min(1),
             ..LoaderConfig::evaluation(config.train.batch_size, dataset.normalisation().clone())
@@ -76,6 +89,7 @@ impl Loaders {
         let training = LoaderConfig {
             shuffle: true,
             augment: augmentations(plan),
+            cutout: cutout(plan),
             seed: config.seed,
             workers,
             prefetch: 4.max(2 * workers),
@@ -84,7 +98,8 @@ impl Loaders {
         let train = Loader::new(train, training).map_err(|error| in_data(plan, error))?;
         let validation =
             validation.map(|view| Loader::new(view, evaluation.clone())).transpose()?;
-        Ok(Loaders { train, validation, test: Loader::new(dataset.test(), evaluation)? })
+        let test = Loader::new(dataset.test(), evaluation)?;
+        Ok(Loaders { train, validation, test, label_noise })
     }
 }
 
@@ -125,6 +140,11 @@ fn augmentations(plan: &Plan) -> Vec<Augmentation> {
     list
 }
 
+fn cutout(plan: &Plan) -> Option<Cutout> {
+    let side = plan.config().data.cutout_pixels;
+    (side > 0).then_some(Cutout { side })
+}
+
 /// What the loader says of a setting, with the place of the field it came from.
 fn in_data(plan: &Plan, error: lowland_data::Error) -> Error {
     match error {
@@ -133,6 +153,9 @@ fn in_data(plan: &Plan, error: lowland_data::Error) -> Error {
         }
         lowland_data::Error::Invalid { field: "crop padding", value, advice } => {
             plan.file().impossible("data.crop_padding_pixels", value, &advice)
+        }
+        lowland_data::Error::Invalid { field: "cutout side", value, advice } => {
+            plan.file().impossible("data.cutout_pixels", value, &advice)
         }
         error => error.into(),
     }

@@ -1,4 +1,5 @@
-//! What several tests need.
+//! What several tests need, and none needs all of.
+#![allow(dead_code)]
 
 use std::path::Path;
 
