@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use lowland_conformance::golden::{Error, FOLDER_VARIABLE, File, Folder, Report, compare, damage};
+use lowland_optim::deformation::toy::{BOWLS, Surface, Toy, WELLS};
 use lowland_optim::deformation::{
     AtanPower, CyclicSech, Deformation, DeformationConfig, Deformed, DeformedLoss, LinearQuadratic,
     LogExp, Sech, WindowedLinear,
@@ -49,76 +50,71 @@ fn check_functions(file: &File, report: &mut Report) -> Result<(), Error> {
     Ok(())
 }
 
-/// A surface: the loss and its gradient at a point.
-type Surface = Box<dyn Fn([f64; 2]) -> (f64, [f64; 2])>;
-
-/// The surface that a file describes.
-fn surface(toy: &Value) -> Surface {
-    let constants = toy["constants"].clone();
-    let number = |key: &str| constants[key].as_f64().unwrap();
-    let point = |key: &str| -> [f64; 2] { serde_json::from_value(constants[key].clone()).unwrap() };
-    let (r1, r2) = (point("r1"), point("r2"));
-    if constants.get("k1").is_some() {
-        // Half the harmonic mean of two bowls.
-        let (k, e) = ([number("k1"), number("k2")], number("e"));
-        return Box::new(move |[x, y]| {
-            let bowl = |k: f64, [cx, cy]: [f64; 2]| {
-                let (dx, dy) = (x - cx, y - cy);
-                (0.5 * k * (dx * dx + e * dy * dy), [k * dx, k * e * dy])
-            };
-            let ((q1, g1), (q2, g2)) = (bowl(k[0], r1), bowl(k[1], r2));
-            let sum = q1 + q2;
-            let (w1, w2) = ((q2 / sum) * (q2 / sum), (q1 / sum) * (q1 / sum));
-            (q1 * q2 / sum, [w1 * g1[0] + w2 * g2[0], w1 * g1[1] + w2 * g2[1]])
-        });
-    }
-    let (a, s, c) = ([number("A1"), number("A2")], [number("s1"), number("s2")], number("c"));
-    Box::new(move |[x, y]| {
-        let mut loss = c + 0.02 * (x * x + y * y);
-        let mut gradient = [0.04 * x, 0.04 * y];
-        for (a, s, [cx, cy]) in [(a[0], s[0], r1), (a[1], s[1], r2)] {
-            let (dx, dy) = (x - cx, y - cy);
-            let well = a * (-(dx * dx + dy * dy) / (2.0 * s * s)).exp();
-            loss -= well;
-            gradient[0] += well * dx / (s * s);
-            gradient[1] += well * dy / (s * s);
+/// The toy that a file describes by an entry of that name.
+fn toy(file: &File, name: &str, entry: &Value) -> Result<Toy, Error> {
+    let wrong = |key: &str| file.entry(name, format!("`{key}` cannot be read"));
+    let constants = &entry["constants"];
+    let number = |of: &Value, key: &str| of[key].as_f64().ok_or_else(|| wrong(key));
+    let point = |of: &Value, key: &str| -> Result<[f64; 2], Error> {
+        serde_json::from_value(of[key].clone()).map_err(|_| wrong(key))
+    };
+    let two = |key: &str| {
+        Ok([
+            number(constants, &(key.to_owned() + "1"))?,
+            number(constants, &(key.to_owned() + "2"))?,
+        ])
+    };
+    let centres = [point(constants, "r1")?, point(constants, "r2")?];
+    let (known, surface) = match name {
+        "softmin" if number(constants, "e")? == 1.0 => {
+            (BOWLS, Surface::Bowls { k: two("k")?, centres })
         }
-        (loss, gradient)
+        "wells" => {
+            let (depths, widths) = (two("A")?, two("s")?);
+            (WELLS, Surface::Wells { depths, widths, centres, floor: number(constants, "c")? })
+        }
+        _ => return Err(wrong("constants")),
+    };
+    let abgz = serde_json::from_value(entry["vdm_atan_power_abgz"].clone());
+    let [a, b, g, z] = abgz.map_err(|_| wrong("vdm_atan_power_abgz"))?;
+    Ok(Toy {
+        name: known.name,
+        surface,
+        start: point(entry, "start")?,
+        lr: number(entry, "lr")?,
+        steps: number(entry, "steps")? as usize,
+        deformation: AtanPower { a, b, g, z },
+        ..known
     })
 }
 
 fn check_toys(file: &File, report: &mut Report) -> Result<(), Error> {
     let tensors = file.tensors()?;
-    for (name, toy) in file.table("toys")? {
-        let read = |key: &str| -> Result<[f64; 2], Error> {
-            serde_json::from_value(toy[key].clone()).map_err(|e| file.entry(name, e.to_string()))
-        };
-        let number = |key: &str| toy[key].as_f64().ok_or_else(|| file.entry(name, key));
-        let [a, b, g, z] = serde_json::from_value(toy["vdm_atan_power_abgz"].clone())
-            .map_err(|e| file.entry(name, e.to_string()))?;
-        let deformed = DeformedLoss::new(AtanPower { a, b, g, z });
-        let plain = DeformedLoss::new(LinearQuadratic { a: 0.0 });
+    for (name, entry) in file.table("toys")? {
+        let toy = toy(file, name, entry)?;
+        if toy != BOWLS && toy != WELLS {
+            return Err(file.entry(name, format!("{toy:?} is none of the library's")));
+        }
         let tolerance = file.tolerance(&format!("/toys/{name}/tolerance"), "f64_abs")?;
-        let (surface, lr, steps) = (surface(toy), number("lr")?, number("steps")? as usize);
-        for (kind, deformation) in [("plain", plain), ("deformed", deformed)] {
-            let (mut r, mut trajectory, mut losses) = (read("start")?, Vec::new(), Vec::new());
-            for step in 0..=steps {
-                let (loss, gradient) = surface(r);
-                trajectory.extend(r);
-                losses.push(loss);
-                let slope = deformation.at(loss, step as f64).slope;
-                r = [r[0] - lr * slope * gradient[0], r[1] - lr * slope * gradient[1]];
-            }
+        for (minimum, at) in [("sharp", toy.sharp), ("flat", toy.flat)] {
+            let want: [f64; 2] = serde_json::from_value(entry["minima"][minimum]["at"].clone())
+                .map_err(|e| file.entry(name, e.to_string()))?;
+            compare(&format!("{name}: {minimum}"), &at, &want, 1e-12)?;
+        }
+        let plain = toy.descend(&LinearQuadratic { a: 0.0 });
+        let deformed = toy.descend(&toy.deformation);
+        // Plain descent ends in the sharp minimum, deformed descent in the flat one.
+        for (kind, path, minimum) in [("plain", plain, toy.sharp), ("deformed", deformed, toy.flat)]
+        {
+            let trajectory: Vec<f64> = path.iter().flat_map(|point| point.at).collect();
+            let losses: Vec<f64> = path.iter().map(|point| point.loss).collect();
             let prefix = format!("toy_{name}.{kind}");
             for (tensor, got) in [("traj", &trajectory), ("loss", &losses)] {
                 let tensor = format!("{prefix}.{tensor}");
                 compare(&tensor, got, &tensors.f64(&tensor)?.1, tolerance)?;
             }
-            // Plain descent ends in the sharp minimum, deformed descent in the flat one.
-            let minimum = if kind == "plain" { "sharp" } else { "flat" };
-            let at: [f64; 2] = serde_json::from_value(toy["minima"][minimum]["at"].clone())
-                .map_err(|e| file.entry(name, e.to_string()))?;
-            compare(&format!("{prefix}: the end"), &trajectory[2 * steps..], &at, 1e-6)?;
+            let end = &trajectory[2 * toy.steps..];
+            compare(&format!("{prefix}: the end"), end, &minimum, 1e-6)?;
         }
         report.check("toy");
     }

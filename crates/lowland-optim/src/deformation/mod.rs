@@ -13,6 +13,7 @@ pub(crate) mod cyclic_sech;
 pub(crate) mod linear_quadratic;
 pub(crate) mod log_exp;
 pub(crate) mod sech;
+pub mod toy;
 pub(crate) mod windowed_linear;
 
 use std::fmt;
