@@ -8,6 +8,7 @@ Experiments (built in release form first, then run):
   train    run the experiment of a TOML file and record it in a directory of its own
   data     list, import and describe datasets
   bench    time training and inference steps
+  figures  draw the pictures of the book's chapters on methods
 
 Development:
   test     all tests, or those whose names hold a filter

@@ -37,7 +37,7 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn every_command_explains_itself() {
     let folder = folder();
-    let commands: [&[&str]; 8] = [
+    let commands: [&[&str]; 9] = [
         &[],
         &["train"],
         &["demo"],
@@ -46,6 +46,7 @@ fn every_command_explains_itself() {
         &["data", "import"],
         &["data", "info"],
         &["bench"],
+        &["figures"],
     ];
     for command in commands {
         let output = output(folder.path(), &[command, &["--help"]].concat());

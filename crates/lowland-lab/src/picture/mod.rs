@@ -1,5 +1,6 @@
-//! Pictures of learning curves: the one module that knows the plotting library.
+//! Pictures of learning curves and of methods: the one module that knows the plotting library.
 
+mod methods;
 mod pen;
 mod surface;
 mod ticks;
@@ -12,6 +13,7 @@ use plotters::style::text_anchor::HPos;
 use crate::metrics::{EpochMetrics, Results};
 use crate::output::write_whole;
 use crate::{Error, Result};
+pub use methods::draw_methods;
 use pen::Pen;
 use ticks::{epoch_ticks, plain, value_ticks};
 

@@ -49,6 +49,17 @@ impl<B: DrawingBackend> Pen<'_, B> {
             .map_err(failed)
     }
 
+    /// A filled rectangle between two opposite corners.
+    pub(super) fn rectangle(
+        &self,
+        from: (f64, f64),
+        to: (f64, f64),
+        colour: RGBColor,
+    ) -> Result<()> {
+        let corners = [self.pixel(from), self.pixel(to)];
+        self.root.draw(&Rectangle::new(corners, colour.filled())).map_err(failed)
+    }
+
     fn font(&self, size: f64) -> FontDesc<'static> {
         (FONT, self.scale * size).into_font()
     }

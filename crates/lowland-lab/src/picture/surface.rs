@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use image::codecs::png::PngEncoder;
+use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder};
 use plotters::prelude::*;
 use plotters::style::FontStyle;
@@ -27,18 +27,7 @@ pub(super) fn register_font() -> Result<()> {
 
 impl Figure {
     pub(super) fn png(&self) -> Result<Vec<u8>> {
-        let k = OVERSAMPLING;
-        let (width, height) = (SIZE.0 * k, SIZE.1 * k);
-        let mut large = vec![0u8; 3 * (width * height) as usize];
-        {
-            let root = BitMapBackend::with_buffer(&mut large, (width, height)).into_drawing_area();
-            self.draw(&Pen { root: &root, scale: f64::from(k), text_shift: TEXT_SHIFT })?;
-        }
-        let pixels = average(&large, width as usize, k as usize);
-        let mut png = Vec::new();
-        let encoder = PngEncoder::new(&mut png);
-        encoder.write_image(&pixels, SIZE.0, SIZE.1, ExtendedColorType::Rgb8).map_err(failed)?;
-        Ok(png)
+        png(SIZE, |pen| self.draw(pen))
     }
 
     pub(super) fn svg(&self) -> Result<String> {
@@ -49,6 +38,26 @@ impl Figure {
         }
         Ok(text)
     }
+}
+
+/// A PNG file of so many pixels, drawn larger and averaged down.
+pub(super) fn png(
+    size: (u32, u32),
+    draw: impl FnOnce(&Pen<'_, BitMapBackend<'_>>) -> Result<()>,
+) -> Result<Vec<u8>> {
+    let k = OVERSAMPLING;
+    let (width, height) = (size.0 * k, size.1 * k);
+    let mut large = vec![0u8; 3 * (width * height) as usize];
+    {
+        let root = BitMapBackend::with_buffer(&mut large, (width, height)).into_drawing_area();
+        draw(&Pen { root: &root, scale: f64::from(k), text_shift: TEXT_SHIFT })?;
+    }
+    let pixels = average(&large, width as usize, k as usize);
+    let mut png = Vec::new();
+    let encoder =
+        PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive);
+    encoder.write_image(&pixels, size.0, size.1, ExtendedColorType::Rgb8).map_err(failed)?;
+    Ok(png)
 }
 
 /// Means of squares of `k` x `k` pixels of an RGB image.

@@ -6,6 +6,8 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use lowland_lab::machine::logical_cores;
 use lowland_lab::{Options, device};
 
+use crate::figures::Figures;
+
 /// Trains image classifiers on an engine of its own, and records what it does.
 #[derive(Debug, Parser)]
 #[command(name = "lowland", version, max_term_width = 100)]
@@ -20,6 +22,7 @@ pub enum Command {
     Demo(Demo),
     Data(Data),
     Bench(Bench),
+    Figures(Figures),
 }
 
 /// Run the experiment of a TOML file and record it in a directory of its own.
@@ -219,7 +222,7 @@ fn called_as() -> String {
     std::env::var("LOWLAND_CALLED_AS").unwrap_or_else(|_| "lowland".into())
 }
 
-fn examples(lines: &[&str]) -> String {
+pub fn examples(lines: &[&str]) -> String {
     let program = called_as();
     let lines: String = lines.iter().map(|line| format!("\n  {program} {line}")).collect();
     format!("Examples:{lines}")

@@ -4,6 +4,7 @@ mod args;
 mod bench;
 mod data;
 mod demo;
+mod figures;
 mod report;
 mod signals;
 mod train;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
         Command::Demo(options) => demo::demo(options),
         Command::Data(options) => data::data(options),
         Command::Bench(options) => bench::bench(options),
+        Command::Figures(options) => figures::figures(options),
     };
     match result {
         Ok(code) => code,
