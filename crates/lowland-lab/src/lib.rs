@@ -38,4 +38,14 @@ mod book {
     mod add_a_stage {}
     #[doc = include_str!("../../../docs/src/add-an-op.md")]
     mod add_an_op {}
+    #[doc = include_str!("../../../docs/src/methods/miadam.md")]
+    mod miadam {}
+    #[doc = include_str!("../../../docs/src/methods/gaf.md")]
+    mod gaf {}
+    #[doc = include_str!("../../../docs/src/methods/vdm.md")]
+    mod vdm {}
+    #[doc = include_str!("../../../docs/src/methods/cdg.md")]
+    mod cdg {}
+    #[doc = include_str!("../../../docs/src/methods/zerosnet.md")]
+    mod zerosnet {}
 }
