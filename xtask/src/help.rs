@@ -9,6 +9,9 @@ Experiments (built in release form first, then run):
   data     list, import and describe datasets
   bench    time training and inference steps
   figures  draw the pictures of the book's chapters on methods
+  methods  list what a config can name, or describe one
+  zero-stability
+           the roots of a multistep scheme, and what they say
 
 Development:
   test     all tests, or those whose names hold a filter

@@ -21,7 +21,9 @@ fn main() -> ExitCode {
     };
     let wants_help = rest.iter().take_while(|a| *a != "--").any(|a| a == "-h" || a == "--help");
     match command {
-        "train" | "demo" | "data" | "bench" | "figures" => spawn::lowland(command, rest),
+        "train" | "demo" | "data" | "bench" | "figures" | "methods" | "zero-stability" => {
+            spawn::lowland(command, rest)
+        }
         "test" | "guard" | "ci" if wants_help => show(help::of(command)),
         "test" => test(rest),
         "guard" => match rest {
@@ -33,9 +35,10 @@ fn main() -> ExitCode {
         "ci" => usage(&format!("`ci` takes no arguments, got `{}`", rest.join(" "))),
         "help" | "-h" | "--help" => match rest.first().map(String::as_str) {
             Some(command @ ("test" | "guard" | "ci")) => show(help::of(command)),
-            Some(command @ ("train" | "demo" | "data" | "bench" | "figures")) => {
-                spawn::lowland(command, &["--help".to_string()])
-            }
+            Some(
+                command @ ("train" | "demo" | "data" | "bench" | "figures" | "methods"
+                | "zero-stability"),
+            ) => spawn::lowland(command, &["--help".to_string()]),
             Some(other) => usage(&format!("there is no command `{other}`")),
             None => show(help::ALL),
         },

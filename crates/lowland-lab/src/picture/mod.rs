@@ -13,7 +13,7 @@ use plotters::style::text_anchor::HPos;
 use crate::metrics::{EpochMetrics, Results};
 use crate::output::write_whole;
 use crate::{Error, Result};
-pub use methods::draw_methods;
+pub use methods::{draw_methods, draw_stability};
 use pen::Pen;
 use ticks::{epoch_ticks, plain, value_ticks};
 

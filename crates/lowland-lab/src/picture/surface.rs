@@ -2,8 +2,6 @@
 
 use std::sync::OnceLock;
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder};
 use plotters::prelude::*;
 use plotters::style::FontStyle;
 
@@ -53,11 +51,14 @@ pub(super) fn png(
         draw(&Pen { root: &root, scale: f64::from(k), text_shift: TEXT_SHIFT })?;
     }
     let pixels = average(&large, width as usize, k as usize);
-    let mut png = Vec::new();
-    let encoder =
-        PngEncoder::new_with_quality(&mut png, CompressionType::Best, FilterType::Adaptive);
-    encoder.write_image(&pixels, size.0, size.1, ExtendedColorType::Rgb8).map_err(failed)?;
-    Ok(png)
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, size.0, size.1);
+    encoder.set_color(png::ColorType::Rgb);
+    encoder.set_compression(png::Compression::High);
+    let mut writer = encoder.write_header().map_err(failed)?;
+    writer.write_image_data(&pixels).map_err(failed)?;
+    writer.finish().map_err(failed)?;
+    Ok(file)
 }
 
 /// Means of squares of `k` x `k` pixels of an RGB image.

@@ -7,6 +7,8 @@ use lowland_lab::machine::logical_cores;
 use lowland_lab::{Options, device};
 
 use crate::figures::Figures;
+use crate::methods::Methods;
+use crate::zero_stability::ZeroStability;
 
 /// Trains image classifiers on an engine of its own, and records what it does.
 #[derive(Debug, Parser)]
@@ -23,6 +25,8 @@ pub enum Command {
     Data(Data),
     Bench(Bench),
     Figures(Figures),
+    Methods(Methods),
+    ZeroStability(ZeroStability),
 }
 
 /// Run the experiment of a TOML file and record it in a directory of its own.

@@ -5,9 +5,11 @@ mod bench;
 mod data;
 mod demo;
 mod figures;
+mod methods;
 mod report;
 mod signals;
 mod train;
+mod zero_stability;
 
 use std::process::ExitCode;
 
@@ -24,6 +26,8 @@ fn main() -> ExitCode {
         Command::Data(options) => data::data(options),
         Command::Bench(options) => bench::bench(options),
         Command::Figures(options) => figures::figures(options),
+        Command::Methods(options) => methods::methods(options),
+        Command::ZeroStability(options) => zero_stability::zero_stability(options),
     };
     match result {
         Ok(code) => code,

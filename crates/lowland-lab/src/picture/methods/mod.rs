@@ -9,6 +9,8 @@ mod stability;
 
 use std::path::{Path, PathBuf};
 
+use lowland_models::zero_stability::Scheme;
+
 use super::surface;
 use crate::output::write_whole;
 use crate::{Error, Result};
@@ -26,6 +28,16 @@ const FIGURES: [Figure; 7] = [
     ("methods-cdg.png", gradients::smoothed),
     ("methods-zerosnet.png", stability::roots),
 ];
+
+/// Draws the characteristic roots of a scheme with the unit circle, and the region of c in which a
+/// ZeroSNet is zero-stable, into a PNG file.
+///
+/// # Errors
+/// [`Error::File`] where the file cannot be written; [`Error::Picture`] where drawing fails.
+pub fn draw_stability(scheme: &Scheme, path: &Path) -> Result<()> {
+    surface::register_font()?;
+    write_whole(path, &stability::roots_of(scheme)?.png()?)
+}
 
 /// Draws all pictures of methods into a folder, and returns their paths. They are the same at every
 /// call.

@@ -18,17 +18,32 @@ pub(super) fn roots() -> Result<Chart> {
         ("ZeroSNet-Opt", colour(1), 6.0, Scheme::from_c(-1.8)?),
         ("1, 1, 1", black(), 6.0, Scheme::new(&[1.0, 1.0, 1.0])?),
     ];
+    chart(&schemes)
+}
+
+/// Roots of one scheme, and the parasitic radius over c.
+pub(super) fn roots_of(scheme: &Scheme) -> Result<Chart> {
+    chart(&[("the scheme", colour(0), 9.0, scheme.clone())])
+}
+
+/// Schemes by name, with the colours and sizes of their roots.
+fn chart(schemes: &[(&str, RGBColor, f64, Scheme)]) -> Result<Chart> {
     let circle = even(0.0, TAU, 361).map(|angle| (angle.cos(), angle.sin())).collect();
     let mut marks = vec![Mark::Line { points: circle, colour: FRAME, width: 1.6 }];
-    for (_, colour, radius, scheme) in &schemes {
+    let mut reach: [f64; 3] = [1.3, 2.1, 1.2];
+    for (_, colour, radius, scheme) in schemes {
         let at = |root: &Root| (root.re, root.im);
-        let points = scheme.analyse().roots.iter().map(at).collect();
+        let points: Vec<(f64, f64)> = scheme.analyse().roots.iter().map(at).collect();
+        for (re, im) in &points {
+            let out = [-re, *re, im.abs()];
+            reach.iter_mut().zip(out).for_each(|(reach, out)| *reach = reach.max(1.1 * out));
+        }
         marks.push(Mark::Dots { points, colour: *colour, radius: *radius });
     }
     let plane = Panel {
         title: "characteristic roots and the unit circle".into(),
-        x: Axis::new("real part", -1.3, 2.1),
-        y: Axis::new("imaginary part", -1.2, 1.2),
+        x: Axis::new("real part", -reach[0], reach[1]),
+        y: Axis::new("imaginary part", -reach[2], reach[2]),
         equal: true,
         marks,
     };
