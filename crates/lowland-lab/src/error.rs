@@ -12,7 +12,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A mistake in an experiment's file or in a `--set` argument.
+    /// A mistake in an experiment's file or in a change of it.
     #[error(transparent)]
     Config(Box<ConfigError>),
 

@@ -18,7 +18,7 @@ mod record;
 mod run;
 mod trainer;
 
-pub use config::{Config, ConfigError, ConfigFile};
+pub use config::{Change, Config, ConfigError, ConfigFile};
 pub use error::{Error, Result};
 pub use metrics::{EpochMetrics, Picked, Results};
 pub use plan::{Groups, Plan};

@@ -7,7 +7,7 @@ use lowland_models::ModelConfig;
 use lowland_optim::docs::{ENTRIES, Kind};
 use lowland_optim::{Error as OptimError, Method, Update, WeightDecayOn};
 
-use crate::config::{Config, ConfigFile};
+use crate::config::{Change, Config, ConfigFile};
 use crate::console::grouped;
 use crate::dataset::Source;
 use crate::{Error, Result};
@@ -51,12 +51,12 @@ impl Plan {
         Ok(Plan { config: Config { model, ..config }, file, source, method })
     }
 
-    /// Reads a file with `--set` arguments over it, and checks it.
+    /// Reads a file, makes changes of it, and checks it.
     ///
     /// # Errors
     /// As [`ConfigFile::read`] and [`Plan::new`].
-    pub fn read(path: &Path, sets: &[String], data_folder: &Path) -> Result<Plan> {
-        Plan::new(ConfigFile::read(path, sets)?, data_folder)
+    pub fn read(path: &Path, changes: &[Change], data_folder: &Path) -> Result<Plan> {
+        Plan::new(ConfigFile::read(path, changes)?, data_folder)
     }
 
     /// The config with every default written out.

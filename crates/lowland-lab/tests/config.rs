@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use lowland_lab::config::{ConfigFile, Location};
-use lowland_lab::{Config, Error, Plan, Result};
+use lowland_lab::{Change, Config, Error, Plan, Result};
 use lowland_models::zoo::Shortcut;
 use lowland_optim::{Method, Schedule};
 
@@ -29,7 +29,7 @@ warmup = { fraction = 0.1 }
 "#;
 
 fn plan(text: &str, sets: &[&str]) -> Result<Plan> {
-    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    let sets: Vec<Change> = sets.iter().map(|set| Change::from(*set)).collect();
     Plan::new(ConfigFile::parse("exp.toml", text, &sets)?, Path::new("no-such-folder"))
 }
 
@@ -329,6 +329,31 @@ fn mistakes_in_set_name_the_argument() {
     assert!(error("train.epochs").contains("there is no `=`"));
     assert!(error("train.epochs=[1").contains("write it as key=value"));
     assert!(error("optimizer.adam={}").contains("2 methods"));
+}
+
+#[test]
+fn unset_takes_keys_and_tables_out() {
+    let plan = |unsets: &[&str], sets: &[&str]| {
+        let unsets = unsets.iter().map(|key| Change::Unset(key.to_string()));
+        let changes: Vec<Change> = unsets.chain(sets.iter().map(|s| Change::from(*s))).collect();
+        Plan::new(ConfigFile::parse("exp.toml", TEXT, &changes)?, Path::new("no-such-folder"))
+    };
+    let changed = plan(&["schedule", "optimizer.sgd", "train.epochs"], &["optimizer.adam={}"]);
+    let changed = changed.unwrap();
+    assert_eq!(changed.method().name(), "adam");
+    assert_eq!(changed.config().schedule, Schedule::default());
+    assert_eq!((changed.config().train.epochs, changed.config().train.batch_size), (10, 64));
+    let message = |key: &str| plan(&[key], &[]).unwrap_err().to_string();
+    assert_eq!(
+        message("optimizer.sdg"),
+        "--unset optimizer.sdg (from exp.toml): there is no such key; did you mean `optimizer.sgd`?"
+    );
+    assert_eq!(
+        message("train.epochs.x"),
+        "--unset train.epochs.x (from exp.toml): there is no such key; did you mean `train.epochs`?"
+    );
+    assert!(message("optimizer.sgd").starts_with("exp.toml, line 12, "), "no method is left");
+    assert!(message("data.dataset").contains("field `data.dataset`: missing"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ mod common;
 use std::path::Path;
 
 use common::{SMALL, metrics, run_json};
-use lowland_lab::{ConfigFile, Options, Outcome, Plan, Record, Run, Stop};
+use lowland_lab::{Change, ConfigFile, Options, Outcome, Plan, Record, Run, Stop};
 use serde_json::Value;
 
 /// One batch an epoch, of plain gradient descent.
@@ -18,7 +18,7 @@ const ONE_BATCH: [&str; 5] = [
 ];
 
 fn run(sets: &[&[&str]], folder: &Path) -> Outcome {
-    let sets: Vec<String> = sets.concat().iter().map(ToString::to_string).collect();
+    let sets: Vec<Change> = sets.concat().into_iter().map(Change::from).collect();
     let file = ConfigFile::parse("small.toml", SMALL, &sets).unwrap();
     let plan = Plan::new(file, Path::new("no-such-folder")).unwrap();
     let options = Options { threads: 1, workers: 0, ..Options::default() };

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use common::{SMALL, assert_picture, metrics, run_json};
 use lowland_lab::{
-    ConfigFile, Ended, EpochMetrics, Error, Observer, Options, Outcome, Plan, Position, Record,
-    Result, Run, Stop,
+    Change, ConfigFile, Ended, EpochMetrics, Error, Observer, Options, Outcome, Plan, Position,
+    Record, Result, Run, Stop,
 };
 
 fn run(
@@ -28,7 +28,7 @@ fn run_until(
     observer: &mut dyn Observer,
     stop: &Stop,
 ) -> Result<Outcome> {
-    let sets: Vec<String> = sets.iter().map(ToString::to_string).collect();
+    let sets: Vec<Change> = sets.iter().map(|set| Change::from(*set)).collect();
     let plan =
         Plan::new(ConfigFile::parse("small.toml", SMALL, &sets)?, Path::new("no-such-folder"))?;
     let mut run = Run::new(plan, options)?;

@@ -4,9 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::sync::Arc;
 
-/// A mistake in an experiment's file or in a `--set` argument.
+/// A mistake in an experiment's file or in a change of it.
 ///
-/// Prints as one line: the file with line and column (or the `--set` argument), the field, what was
+/// Prints as one line: the file with line and column (or the argument), the field, what was
 /// found, and what is allowed.
 #[derive(Clone, Debug)]
 pub struct ConfigError {
@@ -34,6 +34,13 @@ pub enum Location {
         /// The argument.
         argument: String,
         /// The file it was set over.
+        file: String,
+    },
+    /// In an `--unset` argument.
+    Unset {
+        /// The argument.
+        key: String,
+        /// The file it was to be taken out of.
         file: String,
     },
 }
@@ -83,6 +90,7 @@ impl fmt::Display for Location {
             }
             (Location::File { file, .. }, None) => f.write_str(file),
             (Location::Set { argument, file }, _) => write!(f, "--set {argument} (over {file})"),
+            (Location::Unset { key, file }, _) => write!(f, "--unset {key} (from {file})"),
         }
     }
 }

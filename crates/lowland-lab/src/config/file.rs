@@ -1,4 +1,4 @@
-//! An experiment's file with the `--set` arguments over it: text in, [`Config`] out, places kept.
+//! An experiment's file with the changes of it: text in, [`Config`] out, places kept.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use super::error::{ConfigError, Location};
 use super::read::{Fault, ReadError, Reader};
 use super::suggest::nearest;
 use super::tree::{Node, Place, TreeError};
-use super::{Config, set};
+use super::{Change, Config, change};
 use crate::{Error, Result};
 
 /// A [`Config`] that remembers where each of its values was written.
@@ -24,35 +24,35 @@ pub struct ConfigFile {
 struct Source {
     file: String,
     text: Arc<str>,
-    sets: Vec<String>,
+    changes: Vec<Change>,
     tree: Node,
 }
 
 impl ConfigFile {
-    /// Reads a file and puts `--set` arguments (`key=value`, dotted keys) over it.
+    /// Reads a file and makes changes of it, one after the other.
     ///
     /// # Errors
     /// [`Error::File`] where it cannot be read, [`Error::Config`] for any mistake in it.
-    pub fn read(path: &Path, sets: &[String]) -> Result<ConfigFile> {
+    pub fn read(path: &Path, changes: &[Change]) -> Result<ConfigFile> {
         let text =
             std::fs::read_to_string(path).map_err(Error::file("read the experiment", path))?;
-        Self::parse(&path.display().to_string(), &text, sets)
+        Self::parse(&path.display().to_string(), &text, changes)
     }
 
     /// Parses a text; `file` is its name in messages.
     ///
     /// # Errors
     /// [`Error::Config`] for any mistake in it.
-    pub fn parse(file: &str, text: &str, sets: &[String]) -> Result<ConfigFile> {
+    pub fn parse(file: &str, text: &str, changes: &[Change]) -> Result<ConfigFile> {
         let (file, text) = (file.to_string(), Arc::from(text));
         let tree = Node::parse(&text, &Place::File);
         let empty =
             || Node { value: super::tree::Value::Table(Vec::new()), place: Place::File(0..0) };
-        let mut source = Source { file, text, sets: sets.to_vec(), tree: empty() };
+        let mut source = Source { file, text, changes: changes.to_vec(), tree: empty() };
         source.tree = tree.map_err(|error| source.not_toml(error))?;
-        for (position, argument) in sets.iter().enumerate() {
-            let (key, value) = set::parse(argument, position).map_err(|e| source.not_toml(e))?;
-            source.tree.put(key, value);
+        for (position, one) in changes.iter().enumerate() {
+            let made = change::apply(one, position, &mut source.tree);
+            made.map_err(|error| source.not_toml(error))?;
         }
         let reader = Reader { node: &source.tree, path: String::new() };
         let config = Config::deserialize(reader).map_err(|error| source.explain(error))?;
@@ -97,19 +97,25 @@ impl Source {
                 let (file, text) = (self.file.clone(), Arc::clone(&self.text));
                 Location::File { file, text, range: range.clone() }
             }
-            Place::Set(position) => {
-                Location::Set { argument: self.sets[*position].clone(), file: self.file.clone() }
-            }
+            Place::Change(position) => match (self.changes[*position].clone(), self.file.clone()) {
+                (Change::Set(argument), file) => Location::Set { argument, file },
+                (Change::Unset(key), file) => Location::Unset { key, file },
+            },
         };
         ConfigError { location, field: field.to_string(), problem, allowed }
     }
 
     fn not_toml(&self, error: TreeError) -> ConfigError {
         let allowed = match error.place {
-            Place::File(_) => "",
-            Place::Set(_) => "write it as key=value, where the value is written as in TOML",
+            Place::File(_) => String::new(),
+            Place::Change(position) => match &self.changes[position] {
+                Change::Set(_) => {
+                    "write it as key=value, where the value is written as in TOML".into()
+                }
+                Change::Unset(key) => self.near(key).unwrap_or_default(),
+            },
         };
-        self.error(&error.place, "", error.message, allowed.to_string())
+        self.error(&error.place, "", error.message, allowed)
     }
 
     /// Where a field was written, else the innermost table around it that was.
@@ -183,7 +189,14 @@ impl Source {
         format!("{near}the fields of {table} are {}", list(known))
     }
 
-    /// Every key of the config that the file gives without the `--set` arguments, defaults included;
+    /// The key of the file that is nearest to one that is not there.
+    fn near(&self, key: &str) -> Option<String> {
+        let keys = self.tree.keys();
+        let near = nearest(key, keys.iter().map(String::as_str))?;
+        Some(format!("did you mean `{near}`?"))
+    }
+
+    /// Every key of the config that the file gives without changes, defaults included;
     /// none where that is not a config.
     fn known_leaves(&self) -> Vec<String> {
         let Ok(tree) = Node::parse(&self.text, &Place::File) else { return Vec::new() };

@@ -1,9 +1,9 @@
 //! What a person writes: an experiment as a TOML file.
 
+mod change;
 mod error;
 mod file;
 mod read;
-mod set;
 mod suggest;
 mod tree;
 
@@ -13,6 +13,7 @@ use lowland_optim::deformation::DeformationConfig;
 use lowland_optim::{Recipe, Schedule};
 use serde::{Deserialize, Serialize};
 
+pub use change::Change;
 pub use error::{ConfigError, Location};
 pub use file::ConfigFile;
 pub(crate) use suggest::nearest;

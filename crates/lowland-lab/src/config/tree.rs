@@ -9,8 +9,8 @@ use toml::de::{DeArray, DeTable, DeValue};
 pub(crate) enum Place {
     /// A range of bytes of the file.
     File(Range<usize>),
-    /// The `--set` argument of this position.
-    Set(usize),
+    /// The change of this position.
+    Change(usize),
 }
 
 /// A value and where it was written.
@@ -103,6 +103,30 @@ impl Node {
             at = &mut entries[position].node;
         }
         *at = node;
+    }
+
+    /// Takes a dotted path out, with everything below it. Returns whether it was there.
+    pub(crate) fn remove(&mut self, path: &str) -> bool {
+        let (first, rest) = path.split_once('.').map_or((path, None), |(a, b)| (a, Some(b)));
+        let Value::Table(entries) = &mut self.value else { return false };
+        let Some(position) = entries.iter().position(|e| e.key == first) else { return false };
+        match rest {
+            Some(rest) => entries[position].node.remove(rest),
+            None => {
+                entries.remove(position);
+                true
+            }
+        }
+    }
+
+    /// The dotted paths of all keys, those of tables too.
+    pub(crate) fn keys(&self) -> Vec<String> {
+        let Value::Table(entries) = &self.value else { return Vec::new() };
+        let with_below = |entry: &Entry| {
+            let below = entry.node.keys().into_iter().map(|path| format!("{}.{path}", entry.key));
+            std::iter::once(entry.key.clone()).chain(below).collect::<Vec<_>>()
+        };
+        entries.iter().flat_map(with_below).collect()
     }
 
     /// The dotted paths of everything that is not a table.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use lowland_lab::machine::logical_cores;
-use lowland_lab::{Options, device};
+use lowland_lab::{Change, Options, device};
 
 use crate::figures::Figures;
 use crate::methods::Methods;
@@ -40,6 +40,7 @@ pub enum Command {
     "train docs/experiments/cifar10-resnet20.toml --set train.epochs=3 --set seed=2",
     "train my.toml --out runs/first --json > epochs.jsonl",
     "train my.toml --set optimizer='{learning_rate=1e-3, adam={}}'",
+    "train docs/experiments/all-methods.toml --unset deformation --unset optimizer.activation",
 ]))]
 pub struct Train {
     /// The experiment: a TOML file such as those in docs/experiments.
@@ -47,6 +48,9 @@ pub struct Train {
     /// Put a value over one of the file; dotted key, value as in TOML, bare words are texts.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
+    /// Take a value or a whole table out of the file, before anything is set; dotted key.
+    #[arg(long = "unset", value_name = "KEY")]
+    pub unsets: Vec<String>,
     /// The run directory, which must not exist or be empty [default: runs/NAME-seedSEED-TIME].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -58,6 +62,14 @@ pub struct Train {
     /// Print a JSON object an epoch and one for the result; text for people goes to standard error.
     #[arg(long)]
     pub json: bool,
+}
+
+impl Train {
+    /// The changes of the file, in the order they are made in.
+    pub fn changes(&self) -> Vec<Change> {
+        let unsets = self.unsets.iter().cloned().map(Change::Unset);
+        unsets.chain(self.sets.iter().cloned().map(Change::Set)).collect()
+    }
 }
 
 /// Train one small network on built-in digits with SGD, Adam and MIAdam, and compare them.

@@ -11,7 +11,7 @@ use crate::{INTERRUPTED, signals};
 
 pub fn train(arguments: &Train) -> Result<ExitCode> {
     let console = Console::new(arguments.json);
-    let plan = Plan::read(&arguments.config, &arguments.sets, &arguments.data_dir)?;
+    let plan = Plan::read(&arguments.config, &arguments.changes(), &arguments.data_dir)?;
     let config = plan.config();
     let default = || default_folder(&format!("{}-seed{}", config.name, config.seed));
     let folder = arguments.out.clone().unwrap_or_else(default);

@@ -1,13 +1,46 @@
-//! `--set key=value` arguments.
+//! Changes of an experiment beside its file: `--set key=value` and `--unset key`.
 
 use super::tree::{Node, Place, TreeError};
+
+/// A change of what an experiment's file says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// `key=value`: puts a value at a dotted key, over whatever was there.
+    Set(String),
+    /// A dotted key, which is taken out with its value, a whole table too.
+    Unset(String),
+}
+
+impl From<&str> for Change {
+    /// The change that sets.
+    fn from(argument: &str) -> Self {
+        Change::Set(argument.to_string())
+    }
+}
+
+/// Makes one change, `position` counted from 0 among all of them.
+pub(crate) fn apply(change: &Change, position: usize, tree: &mut Node) -> Result<(), TreeError> {
+    match change {
+        Change::Set(argument) => {
+            let (key, value) = parse(argument, position)?;
+            tree.put(key, value);
+        }
+        Change::Unset(key) => {
+            let place = Place::Change(position);
+            if !tree.remove(key.trim()) {
+                return Err(TreeError { place, message: "there is no such key".into() });
+            }
+        }
+    }
+    Ok(())
+}
 
 /// The dotted key and the value of one argument, `position` counted from 0 among all of them.
 ///
 /// The value is written as in TOML; what is not TOML is a text without quotes. It takes the place of
 /// whatever the key had, a whole table too.
-pub(crate) fn parse(argument: &str, position: usize) -> Result<(&str, Node), TreeError> {
-    let place = Place::Set(position);
+fn parse(argument: &str, position: usize) -> Result<(&str, Node), TreeError> {
+    let place = Place::Change(position);
     let wrong = |message: &str| TreeError { place: place.clone(), message: message.to_string() };
     let (key, value) = argument.split_once('=').ok_or_else(|| wrong("there is no `=`"))?;
     let (key, value) = (key.trim(), value.trim());
@@ -57,7 +90,7 @@ mod tests {
     fn nonsense_is_refused_by_its_position() {
         for argument in ["epochs", "=3", "a..b=1", "a b=1", "a=", "a=[1", "a=\"open"] {
             let error = parse(argument, 7).unwrap_err();
-            assert_eq!(error.place, Place::Set(7), "{argument}");
+            assert_eq!(error.place, Place::Change(7), "{argument}");
         }
     }
 }
