@@ -130,7 +130,9 @@ impl fmt::Display for Entry {
         let width = self.hyper.iter().map(|hyper| hyper.name.len()).max().unwrap_or(0);
         for Hyper { name, symbol, default, meaning } in self.hyper {
             let default = if default.is_empty() { "must be given" } else { default };
-            writeln!(f, "  {name:width$}  {meaning} (paper: {symbol}; default: {default})")?;
+            let paper =
+                if symbol.is_empty() { String::new() } else { format!("paper: {symbol}; ") };
+            writeln!(f, "  {name:width$}  {meaning} ({paper}default: {default})")?;
         }
         let state = if self.state.is_empty() { "none".into() } else { self.state.join(", ") };
         writeln!(f, "\n  state: {state}\n  moves: {}\n  from: {}", self.bytes, self.source)

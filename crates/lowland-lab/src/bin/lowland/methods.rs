@@ -23,8 +23,9 @@ pub struct Methods {
 pub fn methods(arguments: &Methods) -> Result<ExitCode> {
     let Some(name) = &arguments.name else {
         let width = ENTRIES.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+        let tables = ENTRIES.iter().map(|entry| entry.table().len()).max().unwrap_or(0);
         for entry in ENTRIES {
-            println!("{:width$}  {:34}  {}", entry.name, entry.table(), entry.title);
+            println!("{:width$}  {:tables$}  {}", entry.name, entry.table(), entry.title);
         }
         return Ok(ExitCode::SUCCESS);
     };
