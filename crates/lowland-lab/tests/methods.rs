@@ -150,3 +150,68 @@ fn trained_coefficients_and_unstable_schemes_are_recorded() {
     assert!(schemes[0]["verdict"].as_str().unwrap().starts_with("unstable, largest root 1.8"));
     assert!(schemes[0]["root_moduli"][0].as_f64().unwrap() > 1.8);
 }
+
+/// The changes that leave one method of `all-methods.toml`, read from the lines of its comment.
+fn alone(text: &str, method: &str) -> Vec<Change> {
+    let comment = text.lines().take_while(|line| line.starts_with('#'));
+    let lines: Vec<&str> = comment.map(|line| line.trim_start_matches('#').trim()).collect();
+    let first = lines.iter().position(|line| line.starts_with(method)).unwrap();
+    let rest = lines[first + 1..].iter().take_while(|line| line.starts_with("--"));
+    let own = lines[first].strip_prefix(method).into_iter().chain(rest.copied());
+    let words: Vec<String> = own.flat_map(str::split_whitespace).map(Into::into).collect();
+    let change = |pair: &[String]| match pair[0].as_str() {
+        "--set" => Change::Set(pair[1].clone()),
+        "--unset" => Change::Unset(pair[1].clone()),
+        other => panic!("{other}"),
+    };
+    let mut changes: Vec<Change> = words.chunks(2).map(change).collect();
+    // As the program does it.
+    changes.sort_by_key(|change| matches!(change, Change::Set(_)));
+    changes
+}
+
+#[test]
+fn each_method_runs_alone_and_with_all_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let file =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/experiments/all-methods.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    let small = [
+        "data={dataset='digits', subset=800, crop_padding_pixels=1}",
+        "train.epochs=2",
+        "train.batch_size=16",
+        "optimizer.learning_rate=0.01",
+    ];
+    for (method, network, stages, slope) in [
+        ("all", "zerosnet20", &["channel_directed", "atan", "miadam"][..], true),
+        ("MIAdam", "resnet20", &["miadam"], false),
+        ("GAF", "resnet20", &["atan", "adam"], false),
+        ("VDM", "resnet20", &["adam"], true),
+        ("CDG", "resnet20", &["channel_directed", "adam"], false),
+        ("ZeroSNet", "zerosnet20", &["adam"], false),
+    ] {
+        let mut changes = if method == "all" { Vec::new() } else { alone(&text, method) };
+        changes.extend(small.map(Change::from));
+        // The same structure with fewer channels and blocks.
+        let blocks = "[2, 2, 1]";
+        changes.push(Change::Set(format!(
+            "model={{name='{network}', widths=[4, 8, 8], blocks={blocks}}}"
+        )));
+        let file = ConfigFile::parse("all-methods.toml", &text, &changes).unwrap();
+        let plan = Plan::new(file, Path::new("none")).unwrap();
+        let options = Options { threads: 1, workers: 0, ..Options::default() };
+        let mut run = Run::new(plan, &options).unwrap();
+        let steps = run.info().optimizer.clone();
+        for stage in ["channel_directed", "atan", "miadam", "adam"] {
+            let named = steps.split([' ', ';', '.', ':', ',']).any(|word| word == stage);
+            assert_eq!(named, stages.contains(&stage), "{method}: {stage} in {steps}");
+        }
+        let out = folder.path().join(method);
+        let mut record = Record::create(&out, &run).unwrap();
+        let outcome = run.execute(&mut record, &mut (), &Stop::default()).unwrap();
+        let epochs = &outcome.epochs;
+        assert!(epochs.iter().all(|e| e.deformation_slope.is_some() == slope), "{method}");
+        assert!(epochs[1].train_loss < epochs[0].train_loss, "{method} learns: {epochs:?}");
+        assert_eq!(outcome.memory.fresh_allocations_after_first_epoch, Some(0), "{method}");
+    }
+}
