@@ -9,7 +9,8 @@ use crate::{Error, Real, Result};
 /// The gradients of an arena scaled down, where the Euclidean norm of all of them together is above
 /// a bound: `g <- g min(1, max_norm / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`.
 ///
-/// Squares are summed in `f64`. Where the norm is infinite or no number, so are gradients.
+/// Squares are summed in `f64`. Gradients of `f32` have a norm that is infinite or no number only where
+/// some of them are; finite ones of `f64` beyond 1e154 have an infinite norm, too, and become zeros.
 ///
 /// Outputs: `grads`, read and written in the tensors alone; `norm`, one element, of the gradients as
 /// they were.

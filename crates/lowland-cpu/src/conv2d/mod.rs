@@ -84,8 +84,10 @@ pub(crate) fn forward_statistics<T: Scalar>(
     let total = match direct::task_len::<T>(isa, op) {
         Some(chunk) => {
             let mut partial = pool.scratch(y.len().div_ceil(chunk) * 2 * channels)?;
-            direct::run(isa, op, Pass::Forward, threads, x, w, y, &mut scratch, &mut partial);
-            statistics::combine(context, channels, y.len(), chunk, &partial)?
+            let partial = &mut partial;
+            let ran = direct::run(isa, op, Pass::Forward, threads, x, w, y, &mut scratch, partial);
+            assert!(ran, "the kernels take what they have a task length for");
+            statistics::combine(context, channels, y.len(), chunk, partial)?
         }
         None => {
             forward(isa, op, threads, x, w, y, &mut scratch);
