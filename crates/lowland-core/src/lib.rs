@@ -10,6 +10,7 @@ mod shape;
 
 pub mod chain;
 pub mod op;
+pub mod pool;
 pub mod stage;
 pub mod transform;
 pub mod vector;

@@ -77,7 +77,7 @@ impl Block {
     }
 
     /// The number of bytes.
-    pub(crate) fn bytes(&self) -> usize {
+    pub(crate) fn size(&self) -> usize {
         self.bytes
     }
 
@@ -128,7 +128,7 @@ mod tests {
     fn blocks_are_aligned_zero_and_writable_to_the_last_byte() {
         for bytes in [256, 1024, 3 << 20] {
             let mut block = Block::zeroed(bytes).unwrap();
-            assert_eq!(block.bytes(), bytes);
+            assert_eq!(block.size(), bytes);
             assert_eq!(block.pointer::<f32>(0, 0).addr().get() % ALIGNMENT_BYTES, 0);
             assert!(block.slice::<u32>(bytes / 4).iter().all(|&x| x == 0));
             block.slice_mut::<u32>(bytes / 4)[bytes / 4 - 1] = 7;
