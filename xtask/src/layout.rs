@@ -32,6 +32,17 @@ const ARROWS: &[Arrows] = &[
         tests_use: &["lowland-conformance", "lowland-cpu"],
     },
     Arrows { name: "lowland-data", uses: &[], tests_use: &[] },
+    Arrows { name: "lowland-kernels", uses: &[], tests_use: &[] },
+    Arrows {
+        name: "lowland-cuda",
+        uses: &["lowland-core", "lowland-kernels", "lowland-optim"],
+        tests_use: &["lowland-conformance"],
+    },
+    Arrows {
+        name: "lowland-shim",
+        uses: &["lowland-core", "lowland-cuda", "lowland-kernels"],
+        tests_use: &["lowland-conformance", "lowland-cpu", "lowland-optim"],
+    },
     Arrows { name: "lowland-conformance", uses: &["lowland-core"], tests_use: &[] },
     Arrows {
         name: "lowland-lab",
@@ -72,7 +83,8 @@ struct Found {
 
 /// Checks every manifest below `crates`, that of `benches` and that of `xtask`.
 pub fn check(root: &Path) -> Result<(), Vec<String>> {
-    let mut folders = vec![root.join("benches"), root.join("xtask")];
+    let mut folders =
+        ["benches", "kernels", "kernels/shim", "xtask"].map(|f| root.join(f)).to_vec();
     let crates = fs::read_dir(root.join("crates")).map_err(|e| vec![format!("crates: {e}")])?;
     folders.extend(crates.flatten().map(|entry| entry.path()));
     folders.sort();

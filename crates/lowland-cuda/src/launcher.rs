@@ -1,0 +1,108 @@
+//! What an op runs with: kernels by name, scratch memory, tables that stay on the device.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use lowland_core::{Error, Result};
+
+use crate::args::{Args, RawArgs};
+use crate::driver::{Address, Driver, Kernel, Unit};
+use crate::storage::Pool;
+
+/// Threads of a block, as `lowland.cuh` has it.
+pub(crate) const THREADS: u64 = 256;
+
+/// Compiled kernels and scratch memory of one device.
+#[derive(Debug)]
+pub(crate) struct Launcher {
+    pub(crate) driver: Arc<dyn Driver>,
+    pub(crate) pool: Arc<Pool>,
+    kernels: Mutex<HashMap<(String, String), Kernel>>,
+}
+
+impl Launcher {
+    pub(crate) fn new(driver: Arc<dyn Driver>) -> Self {
+        let pool = Arc::new(Pool::new(Arc::clone(&driver)));
+        Launcher { driver, pool, kernels: Mutex::default() }
+    }
+
+    /// Launches a kernel of a file of `lowland-kernels`.
+    ///
+    /// # Errors
+    /// What compiling and launching say.
+    pub(crate) fn launch<A: Args>(
+        &self,
+        file: &str,
+        kernel: &str,
+        blocks: u32,
+        args: &A,
+    ) -> Result<()> {
+        let unit = || {
+            let source = lowland_kernels::source(file);
+            let source = source
+                .ok_or_else(|| Error::invalid("cuda", format!("there are no sources {file}")))?;
+            Ok(Unit { name: file.into(), text: source.text.into() })
+        };
+        self.launch_unit(file, unit, kernel, blocks, args)
+    }
+
+    /// Launches a kernel of a unit that is written when it is first needed; `key` names it.
+    ///
+    /// # Errors
+    /// As [`Launcher::launch`], and what `unit` says.
+    pub(crate) fn launch_unit<A: Args>(
+        &self,
+        key: &str,
+        unit: impl FnOnce() -> Result<Unit>,
+        kernel: &str,
+        blocks: u32,
+        args: &A,
+    ) -> Result<()> {
+        if blocks == 0 {
+            return Ok(());
+        }
+        let kernel = self.kernel(key, unit, kernel, size_of::<A>())?;
+        self.driver.launch(&kernel, blocks, RawArgs::new(args))
+    }
+
+    fn kernel(
+        &self,
+        key: &str,
+        unit: impl FnOnce() -> Result<Unit>,
+        name: &str,
+        args_bytes: usize,
+    ) -> Result<Kernel> {
+        let mut kernels = lock(&self.kernels);
+        let id = (key.to_string(), name.to_string());
+        if let Some(kernel) = kernels.get(&id) {
+            return Ok(kernel.clone());
+        }
+        let kernel = self.driver.kernel(&unit()?, name, args_bytes)?;
+        kernels.insert(id, kernel.clone());
+        Ok(kernel)
+    }
+
+    /// The blocks of a launch that shares `len` elements among its threads: as many as there are
+    /// elements, and no more than keep the device busy.
+    pub(crate) fn blocks(&self, len: usize) -> u32 {
+        let enough = u64::from(self.driver.multiprocessors()) * 16;
+        (len as u64).div_ceil(THREADS).min(enough) as u32
+    }
+
+    /// The address of a buffer.
+    ///
+    /// # Errors
+    /// [`Error::ForeignBuffer`], in the name of `op`.
+    pub(crate) fn address(
+        &self,
+        op: &'static str,
+        buffer: &lowland_core::Buffer,
+    ) -> Result<Address> {
+        crate::storage::address(op, &self.pool, buffer)
+    }
+}
+
+/// Locks a mutex. A panic elsewhere leaves nothing half-done in what this crate's mutexes hold.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

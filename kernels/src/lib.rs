@@ -1,0 +1,62 @@
+#![doc = include_str!("../README.md")]
+
+/// One file of this folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// Its path from the folder, as an `#include` names it.
+    pub name: &'static str,
+    /// Its text.
+    pub text: &'static str,
+}
+
+macro_rules! sources {
+    ($($name:literal),* $(,)?) => {
+        &[$(Source { name: $name, text: include_str!(concat!("../", $name)) }),*]
+    };
+}
+
+/// Every file that a compiler may be asked for. A new file is one line here; a test finds those that
+/// are missing.
+pub const SOURCES: &[Source] = sources!["lowland.cuh", "ops/fill.cu",];
+
+/// The file of that name.
+#[must_use]
+pub fn source(name: &str) -> Option<Source> {
+    SOURCES.iter().copied().find(|source| source.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    /// The files below a folder that are CUDA C++, by their names in this crate.
+    fn files(folder: &Path, prefix: &str, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let entry = entry.unwrap();
+            let name = format!("{prefix}{}", entry.file_name().to_str().unwrap());
+            if entry.file_type().unwrap().is_dir() {
+                files(&entry.path(), &format!("{name}/"), found);
+            } else if name.ends_with(".cu") || name.ends_with(".cuh") {
+                found.push(name);
+            }
+        }
+    }
+
+    #[test]
+    fn every_file_is_listed_once() {
+        let mut found = Vec::new();
+        files(Path::new(env!("CARGO_MANIFEST_DIR")), "", &mut found);
+        found.sort();
+        let mut listed: Vec<&str> = SOURCES.iter().map(|source| source.name).collect();
+        listed.sort_unstable();
+        assert_eq!(found, listed, "list each file in SOURCES");
+    }
+
+    #[test]
+    fn a_file_is_found_by_its_name() {
+        assert!(source("lowland.cuh").unwrap().text.contains("FOR_EACH"));
+        assert_eq!(source("nothing.cuh"), None);
+    }
+}
