@@ -129,6 +129,15 @@ pub enum Error {
         bytes: usize,
     },
 
+    /// A device or a library of it failed, or cannot be used.
+    #[error("{backend}: {message}")]
+    Device {
+        /// The name of the backend.
+        backend: String,
+        /// What failed, what the device says, and what to do where that is known.
+        message: String,
+    },
+
     /// A derivative was asked of an op that has none.
     #[error("{op} has no derivative; detach its input if none is wanted")]
     NoDerivative {
@@ -141,6 +150,11 @@ impl Error {
     /// An [`Error::Invalid`].
     pub fn invalid(op: &'static str, message: impl Into<String>) -> Self {
         Error::Invalid { op, message: message.into() }
+    }
+
+    /// An [`Error::Device`].
+    pub fn device(backend: impl Into<String>, message: impl Into<String>) -> Self {
+        Error::Device { backend: backend.into(), message: message.into() }
     }
 
     /// An [`Error::Shapes`].

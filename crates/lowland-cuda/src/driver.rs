@@ -145,11 +145,21 @@ pub trait Driver: Debug + Send + Sync {
     /// What the device says.
     fn launch(&self, kernel: &Kernel, blocks: u32, args: RawArgs<'_>) -> Result<()>;
 
-    /// A convolution by the device's library, deterministic.
+    /// Bytes of scratch memory that [`Driver::convolve`] needs for this one.
+    ///
+    /// # Errors
+    /// As [`Driver::convolve`].
+    fn workspace_bytes(&self, conv: &Conv2d, what: Convolve) -> Result<usize> {
+        let _ = (conv, what);
+        Ok(0)
+    }
+
+    /// A convolution by the device's library, deterministic. `workspace` is as long as
+    /// [`Driver::workspace_bytes`] says, aligned to 256 bytes, and not looked at where that is 0.
     ///
     /// # Errors
     /// What the library says; its name and what to install where it is missing.
-    fn convolve(&self, conv: &Conv2d, what: Convolve) -> Result<()>;
+    fn convolve(&self, conv: &Conv2d, what: Convolve, workspace: Address) -> Result<()>;
 
     /// A matrix product by the device's library.
     ///
