@@ -263,6 +263,11 @@ fn edges_of_the_metrics() {
         close(&smoothed(kind, 0.1, &[7.0]), &[7.0], 0.0);
         close(&smoothed(kind, 0.1, &[2.5; 6]), &[2.5; 6], 1e-15);
         close(&smoothed(kind, 1e14, &g), &[0.4; 5], 1e-12);
+        for n in [32, 512] {
+            let long: Vec<f64> = (0..n).map(|i| f64::from(i % 7) - 3.0).collect();
+            let mean = long.iter().sum::<f64>() / long.len() as f64;
+            close(&smoothed(kind, 1e14, &long), &vec![mean; long.len()], 1e-9);
+        }
         // A NaN stays in its column, and infinities become NaNs there.
         let mut x = [1.0f64, f64::NAN, 2.0, 3.0, f64::INFINITY, 4.0, 5.0, 6.0, 7.0];
         with(kind, 0.1, Smoothed(&mut x, &[3, 3], 0));

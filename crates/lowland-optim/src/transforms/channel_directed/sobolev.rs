@@ -34,22 +34,46 @@ impl Metric for Sobolev {
         }
     }
 
-    /// One over the pivots of the elimination.
+    /// One over the pivots of the elimination. A pivot is `e_i + s`, the last one `e_(n-1)`, where
+    /// `e_i` is what is left of 1 between the channels above: as sums of positive numbers they keep
+    /// their digits for every s.
     fn prepare(&self, n: usize, prepared: &mut [f64]) {
         let s = self.stiffness(n);
-        let mut above = 0.0;
+        let mut rest = 1.0;
         for (i, inverse) in prepared.iter_mut().enumerate() {
-            let neighbours = usize::from(i > 0) + usize::from(i + 1 < n);
-            *inverse = 1.0 / (1.0 + s * neighbours as f64 - s * s * above);
-            above = *inverse;
+            let pivot = if i + 1 < n { rest + s } else { rest };
+            *inverse = 1.0 / pivot;
+            rest = 1.0 + s * (rest / (rest + s));
         }
+    }
+
+    fn constants(&self) -> Vec<u32> {
+        vec![self.ends.constant()]
+    }
+
+    fn numbers(&self, n: usize) -> Vec<f64> {
+        match self.ends {
+            Ends::Neumann => {
+                let mut numbers = vec![self.stiffness(n); n + 1];
+                self.prepare(n, &mut numbers[1..]);
+                numbers
+            }
+            Ends::Periodic => {
+                let Around { ratio, open, scale } = self.around(n);
+                vec![ratio, open, 1.0 / open, scale]
+            }
+        }
+    }
+
+    fn needs_work_space(&self) -> bool {
+        true
     }
 
     #[inline(always)]
     fn solve(&self, prepared: &[f64], columns: &mut Columns) {
-        let s = self.stiffness(columns.len());
         match self.ends {
             Ends::Neumann => {
+                let s = self.stiffness(columns.len());
                 let mut above = [0.0; WIDTH];
                 for (row, inverse) in columns.iter_mut().zip(prepared) {
                     for (x, above) in row.iter_mut().zip(&mut above) {
@@ -66,11 +90,9 @@ impl Metric for Sobolev {
                 }
             }
             Ends::Periodic => {
-                let decay = -2.0 * (0.5 / s.sqrt()).asinh();
-                let ratio = decay.exp();
-                let open = -(decay * columns.len() as f64).exp_m1();
+                let Around { ratio, open, scale } = self.around(columns.len());
                 recursion(columns, true, ratio, open, 1.0);
-                recursion(columns, false, ratio, open, ratio / s);
+                recursion(columns, false, ratio, open, scale);
             }
         }
     }
@@ -80,6 +102,20 @@ impl Sobolev {
     fn stiffness(&self, n: usize) -> f64 {
         self.lambda * (n as f64) * (n as f64)
     }
+
+    fn around(&self, n: usize) -> Around {
+        let s = self.stiffness(n);
+        let decay = -2.0 * (0.5 / s.sqrt()).asinh();
+        let ratio = decay.exp();
+        Around { ratio, open: -(decay * n as f64).exp_m1(), scale: ratio / s }
+    }
+}
+
+/// The recursions around the circle of n channels: r, 1 - r^n, and r / s.
+struct Around {
+    ratio: f64,
+    open: f64,
+    scale: f64,
 }
 
 /// `y_i = ratio y_(i-1) + x_i` around the circle, from the first row to the last or from the last to
