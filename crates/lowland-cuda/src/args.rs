@@ -25,6 +25,14 @@ impl<'a> RawArgs<'a> {
         RawArgs { pointer, bytes: size_of::<A>(), of: std::marker::PhantomData }
     }
 
+    /// An argument of 8-byte fields alone: addresses, and numbers in pairs. For launching kernels that
+    /// are not of this crate.
+    #[must_use]
+    pub fn of_words(words: &'a [u64]) -> Self {
+        let pointer = words.as_ptr().cast();
+        RawArgs { pointer, bytes: size_of_val(words), of: std::marker::PhantomData }
+    }
+
     /// Where it is; good for reads of [`RawArgs::bytes`] bytes, some of which may be padding.
     #[must_use]
     pub fn pointer(&self) -> *const u8 {

@@ -112,6 +112,12 @@ pub trait Driver: Debug + Send + Sync {
     /// Gives memory back. What was handed over before may still use it.
     fn free(&self, address: Address, bytes: usize);
 
+    /// Says that from now on the first `bytes` of a block of `capacity` are in use, with unspecified
+    /// contents, and the others are not. Drivers that watch over memory take note; others need not.
+    fn lend(&self, address: Address, capacity: usize, bytes: usize) {
+        let _ = (address, capacity, bytes);
+    }
+
     /// Copies to the device. The host memory is free to change when this returns.
     ///
     /// # Errors

@@ -53,6 +53,7 @@ impl Pool {
             Some(Block { driver: Arc::clone(&self.driver), address, bytes })
         };
         let block = self.blocks.take(self.driver.name(), bytes, fresh)?;
+        self.driver.lend(block.address, block.bytes, bytes);
         Ok(DeviceMemory { block: Some(block), pool: Arc::clone(self) })
     }
 }
@@ -78,6 +79,7 @@ impl Storage for DeviceMemory {}
 impl Drop for DeviceMemory {
     fn drop(&mut self) {
         if let Some(block) = self.block.take() {
+            self.pool.driver.lend(block.address, block.bytes, 0);
             self.pool.blocks.give(block);
         }
     }
