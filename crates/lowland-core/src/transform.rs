@@ -44,7 +44,7 @@ use crate::{Real, Shape};
 /// assert_eq!(x, [-1.0, 1.0, -5.0, 5.0]);
 /// ```
 pub trait Transform: fmt::Debug + Send + Sync + 'static {
-    /// The transform's name: `snake_case`, also the name of its device function.
+    /// The transform's name: `snake_case`.
     fn name(&self) -> &'static str;
 
     /// Whether it changes tensors of this shape at all; others stay as they are.
@@ -66,10 +66,47 @@ pub trait Transform: fmt::Debug + Send + Sync + 'static {
         0
     }
 
+    /// What devices run in its place; `None` where it is for processors alone. It must always be the
+    /// same, and so must [`Transform::numbers`].
+    fn functor(&self) -> Option<Functor> {
+        None
+    }
+
+    /// What the functor reads besides the elements of a tensor of this shape: hyper-parameters, and
+    /// what the shape makes of them.
+    fn numbers(&self, _shape: &Shape) -> Vec<f64> {
+        Vec::new()
+    }
+
     /// Changes some consecutive blocks, one at least, of a tensor of this shape. What is in the
     /// scratch memory at first is anything. Mark it `#[inline(always)]`, so that it is compiled
     /// anew for the widest vectors of the processor. It must not call a backend.
     fn apply<T: Real>(&self, blocks: &mut [T], shape: &Shape, scratch: &mut [f64]);
+}
+
+/// A transform in the language of devices.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Functor {
+    /// Its name: `snake_case`, also that of its file.
+    pub name: String,
+    /// What it is compiled for, as template arguments in the functor's order.
+    pub constants: Vec<u32>,
+    /// How a tensor is cut for it.
+    pub form: Form,
+}
+
+/// How a tensor is cut for a [`Functor`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Into the columns along an axis, each of which is changed by itself.
+    Columns {
+        /// The axis.
+        axis: usize,
+        /// Whether it needs memory for a column of `f64`.
+        work_space: bool,
+    },
+    /// Anywhere: all elements are folded to one number, in any order, then each is mapped.
+    Reduced,
 }
 
 /// A [`Transform`] behind a pointer. Every transform is one.
@@ -84,6 +121,10 @@ pub trait DynTransform: fmt::Debug + Send + Sync {
     fn blocks(&self, shape: &Shape) -> usize;
     /// See [`Transform::scratch_len`].
     fn scratch_len(&self, shape: &Shape) -> usize;
+    /// See [`Transform::functor`].
+    fn functor(&self) -> Option<Functor>;
+    /// See [`Transform::numbers`].
+    fn numbers(&self, shape: &Shape) -> Vec<f64>;
     /// See [`Transform::apply`].
     fn apply_f32(&self, blocks: &mut [f32], shape: &Shape, scratch: &mut [f64]);
     /// See [`Transform::apply`].
@@ -109,6 +150,14 @@ impl<S: Transform> DynTransform for S {
 
     fn scratch_len(&self, shape: &Shape) -> usize {
         Transform::scratch_len(self, shape)
+    }
+
+    fn functor(&self) -> Option<Functor> {
+        Transform::functor(self)
+    }
+
+    fn numbers(&self, shape: &Shape) -> Vec<f64> {
+        Transform::numbers(self, shape)
     }
 
     fn apply_f32(&self, blocks: &mut [f32], shape: &Shape, scratch: &mut [f64]) {

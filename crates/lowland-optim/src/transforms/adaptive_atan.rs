@@ -2,6 +2,7 @@
 
 use std::f64::consts::PI;
 
+use lowland_core::transform::{Form, Functor};
 use lowland_core::{Real, Shape, Transform};
 use serde::{Deserialize, Serialize};
 
@@ -38,6 +39,14 @@ pub struct AdaptiveAtan {
     pub gamma: f64,
 }
 
+impl AdaptiveAtan {
+    /// What the bound is where the maximum is 1.
+    #[inline(always)]
+    fn bound_of_one(&self) -> f64 {
+        2.0 / (PI * self.shrink)
+    }
+}
+
 impl Transform for AdaptiveAtan {
     fn name(&self) -> &'static str {
         "adaptive_atan"
@@ -51,10 +60,19 @@ impl Transform for AdaptiveAtan {
         false
     }
 
+    fn functor(&self) -> Option<Functor> {
+        let name = Transform::name(self).into();
+        Some(Functor { name, constants: Vec::new(), form: Form::Reduced })
+    }
+
+    fn numbers(&self, _: &Shape) -> Vec<f64> {
+        vec![self.bound_of_one(), self.gamma]
+    }
+
     #[inline(always)]
     fn apply<T: Real>(&self, tensor: &mut [T], _: &Shape, _: &mut [f64]) {
         let max = tensor.iter().fold(T::neg_infinity(), |max, &x| if x > max { x } else { max });
-        let bound = T::of(2.0 / (PI * self.shrink)) * max;
+        let bound = T::of(self.bound_of_one()) * max;
         let slope = T::of(self.gamma) / bound;
         if max.is_finite() && slope.is_finite() {
             for x in tensor {

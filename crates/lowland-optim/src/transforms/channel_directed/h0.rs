@@ -22,6 +22,10 @@ impl Metric for ReweightedL2 {
         constants + self.lambda * (mean_product(u, v) - constants)
     }
 
+    fn numbers(&self, _: usize) -> Vec<f64> {
+        vec![self.lambda, 1.0 / self.lambda]
+    }
+
     #[inline(always)]
     fn solve(&self, _: &[f64], columns: &mut Columns) {
         for x in columns.as_flattened_mut() {

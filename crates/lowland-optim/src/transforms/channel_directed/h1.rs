@@ -16,6 +16,13 @@ pub struct MeanSplitSobolev {
     pub ends: Ends,
 }
 
+impl MeanSplitSobolev {
+    #[inline(always)]
+    fn scale(&self, n: f64) -> f64 {
+        1.0 / (self.lambda * n * n)
+    }
+}
+
 impl Metric for MeanSplitSobolev {
     fn name(&self) -> &'static str {
         "h1"
@@ -23,6 +30,14 @@ impl Metric for MeanSplitSobolev {
 
     fn product(&self, u: &[f64], v: &[f64]) -> f64 {
         mean(u) * mean(v) + self.lambda * self.ends.dirichlet(u, v)
+    }
+
+    fn constants(&self) -> Vec<u32> {
+        vec![self.ends.constant()]
+    }
+
+    fn numbers(&self, n: usize) -> Vec<f64> {
+        vec![self.scale(n as f64)]
     }
 
     #[inline(always)]
@@ -40,7 +55,7 @@ impl Metric for MeanSplitSobolev {
             Ends::Periodic => total.map(|total| total / n),
             Ends::Neumann => [0.0; WIDTH],
         };
-        let scale = 1.0 / (self.lambda * n * n);
+        let scale = self.scale(n);
         let mut x = [0.0; WIDTH];
         for row in &mut *columns {
             for ((prefix, x), closing) in row.iter_mut().zip(&mut x).zip(closing) {

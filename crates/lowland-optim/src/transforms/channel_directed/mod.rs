@@ -8,6 +8,7 @@ mod tile;
 use std::fmt;
 
 use half::{bf16, f16};
+use lowland_core::transform::{Form, Functor};
 use lowland_core::vector::{self, Kernel};
 use lowland_core::{Real, Shape, Transform};
 use serde::{Deserialize, Serialize};
@@ -40,6 +41,21 @@ pub trait Metric: fmt::Debug + Clone + Send + Sync + 'static {
     /// What depends on the length of the columns alone.
     fn prepare(&self, _n: usize, _prepared: &mut [f64]) {}
 
+    /// Template arguments of the device functor `channel_directed_<name>`.
+    fn constants(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
+    /// What the functor reads for columns of n elements.
+    fn numbers(&self, _n: usize) -> Vec<f64> {
+        Vec::new()
+    }
+
+    /// Whether the functor needs memory for a column.
+    fn needs_work_space(&self) -> bool {
+        false
+    }
+
     /// Replaces columns g of mean 0 by the x of mean 0 for which `product(x, v)` is the mean of
     /// `g v`, for every v of mean 0. Mark it `#[inline(always)]`.
     fn solve(&self, prepared: &[f64], columns: &mut Columns);
@@ -57,6 +73,11 @@ pub enum Ends {
 }
 
 impl Ends {
+    /// The template argument of functors: whether the ends are Neumann's.
+    fn constant(self) -> u32 {
+        u32::from(self == Ends::Neumann)
+    }
+
     /// The integral of u' v', by differences of neighbours.
     fn dirichlet(self, u: &[f64], v: &[f64]) -> f64 {
         let n = u.len();
@@ -154,6 +175,17 @@ impl<M: Metric> Transform for ChannelDirected<M> {
 
     fn scratch_len(&self, shape: &Shape) -> usize {
         scratch_len(&self.metric, shape[self.axis.index()])
+    }
+
+    fn functor(&self) -> Option<Functor> {
+        let name = format!("{}_{}", Transform::name(self), self.metric.name());
+        let work_space = self.metric.needs_work_space();
+        let form = Form::Columns { axis: self.axis.index(), work_space };
+        Some(Functor { name, constants: self.metric.constants(), form })
+    }
+
+    fn numbers(&self, shape: &Shape) -> Vec<f64> {
+        self.metric.numbers(shape[self.axis.index()])
     }
 
     #[inline(always)]
