@@ -74,6 +74,12 @@ pub trait Stage: fmt::Debug + Send + Sync + 'static {
         Vec::new()
     }
 
+    /// What its device functor is compiled for: the options that decide what it does, such as whether
+    /// Adam is AMSGrad, as template arguments in the functor's order.
+    fn constants(&self) -> Vec<u32> {
+        Vec::new()
+    }
+
     /// Replaces the direction, and updates the state, of one block of elements. Mark it
     /// `#[inline(always)]`, so that it is compiled anew for the widest vectors of the processor. It
     /// must not call a backend, which waits for the step to end.
@@ -147,6 +153,8 @@ pub trait DynStage: fmt::Debug + Send + Sync {
     fn slots(&self) -> Vec<String>;
     /// See [`Stage::scalars`].
     fn scalars(&self, clock: &Clock) -> Vec<f64>;
+    /// See [`Stage::constants`].
+    fn constants(&self) -> Vec<u32>;
     /// See [`Stage::apply_block`].
     fn apply_f32(&self, scalars: &[f64], block: Block<'_, f32>);
     /// See [`Stage::apply_block`].
@@ -164,6 +172,10 @@ impl<S: Stage> DynStage for S {
 
     fn scalars(&self, clock: &Clock) -> Vec<f64> {
         Stage::scalars(self, clock)
+    }
+
+    fn constants(&self) -> Vec<u32> {
+        Stage::constants(self)
     }
 
     fn apply_f32(&self, scalars: &[f64], block: Block<'_, f32>) {

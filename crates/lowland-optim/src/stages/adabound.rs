@@ -69,6 +69,10 @@ impl Stage for AdaBound {
         scalars
     }
 
+    fn constants(&self) -> Vec<u32> {
+        vec![u32::from(self.amsbound)]
+    }
+
     #[inline(always)]
     fn apply_block<T: Real>(&self, scalars: Scalars<'_>, block: Block<'_, T>) {
         let [moments @ .., factor, lower, upper] = scalars.get::<T, 9>();

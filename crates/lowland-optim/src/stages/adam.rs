@@ -74,6 +74,10 @@ impl Stage for Adam {
         scalars
     }
 
+    fn constants(&self) -> Vec<u32> {
+        vec![u32::from(self.amsgrad)]
+    }
+
     #[inline(always)]
     fn apply_block<T: Real>(&self, scalars: Scalars<'_>, block: Block<'_, T>) {
         let [moments @ .., factor] = scalars.get::<T, 7>();

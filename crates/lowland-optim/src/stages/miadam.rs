@@ -157,6 +157,10 @@ impl Stage for MiAdam {
         scalars
     }
 
+    fn constants(&self) -> Vec<u32> {
+        vec![self.order as u32, u32::from(self.amsgrad)]
+    }
+
     #[inline(always)]
     fn apply_block<T: Real>(&self, scalars: Scalars<'_>, block: Block<'_, T>) {
         let [moments @ .., factor, kappa, integrates] = scalars.get::<T, 9>();

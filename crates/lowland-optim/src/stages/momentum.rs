@@ -49,6 +49,10 @@ impl Stage for Momentum {
         vec![self.momentum, share]
     }
 
+    fn constants(&self) -> Vec<u32> {
+        vec![u32::from(self.nesterov)]
+    }
+
     #[inline(always)]
     fn apply_block<T: Real>(&self, scalars: Scalars<'_>, block: Block<'_, T>) {
         let [momentum, share] = scalars.get::<T, 2>();

@@ -51,6 +51,10 @@ impl Stage for RmsProp {
         vec![self.alpha, 1.0 - self.alpha, self.eps]
     }
 
+    fn constants(&self) -> Vec<u32> {
+        vec![u32::from(self.centered)]
+    }
+
     #[inline(always)]
     fn apply_block<T: Real>(&self, scalars: Scalars<'_>, block: Block<'_, T>) {
         let [alpha, rest, eps] = scalars.get::<T, 3>();
