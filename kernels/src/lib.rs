@@ -1,5 +1,11 @@
 #![doc = include_str!("../README.md")]
 
+mod ptx;
+mod unit;
+
+pub use ptx::{PTX, Ptx, ptx};
+pub use unit::{fingerprint, included};
+
 /// One file of this folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Source {
