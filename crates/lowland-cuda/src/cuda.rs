@@ -26,6 +26,12 @@ impl Cuda {
         Cuda { launcher: Launcher::new(driver), turn: Mutex::new(()) }
     }
 
+    /// What the kernels are compiled for, such as `sm_90`. The last bits of results may depend on it.
+    #[must_use]
+    pub fn architecture(&self) -> &str {
+        self.launcher.driver.architecture()
+    }
+
     fn unsupported(&self, op: &str, dtype: DType) -> Error {
         Error::Unsupported { op: op.into(), backend: self.name().into(), dtype }
     }

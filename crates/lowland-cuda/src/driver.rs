@@ -106,8 +106,18 @@ pub trait Driver: Debug + Send + Sync {
     /// The name that people use, such as `cuda:0`.
     fn name(&self) -> &str;
 
+    /// What kernels are compiled for, such as `sm_90`; the last bits of results may depend on it.
+    fn architecture(&self) -> &str {
+        "host"
+    }
+
     /// Memory aligned to 256 bytes; `None` where there is none.
     fn allocate(&self, bytes: usize) -> Option<Address>;
+
+    /// Bytes of memory that are free and that there are, for messages; `None` where it cannot be told.
+    fn free_memory(&self) -> Option<(usize, usize)> {
+        None
+    }
 
     /// Gives memory back. What was handed over before may still use it.
     fn free(&self, address: Address, bytes: usize);

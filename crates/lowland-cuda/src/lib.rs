@@ -2,6 +2,7 @@
 
 mod args;
 mod cuda;
+mod gpu;
 mod launcher;
 mod ops;
 mod storage;
@@ -9,3 +10,4 @@ mod storage;
 pub mod driver;
 
 pub use cuda::Cuda;
+pub use gpu::{OpenError, Options, nvrtc};

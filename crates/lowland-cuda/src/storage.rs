@@ -52,9 +52,23 @@ impl Pool {
             let address = self.driver.allocate(bytes)?;
             Some(Block { driver: Arc::clone(&self.driver), address, bytes })
         };
-        let block = self.blocks.take(self.driver.name(), bytes, fresh)?;
+        let block = self.blocks.take(self.driver.name(), bytes, fresh);
+        let block = block.map_err(|error| out_of_memory(error, self.driver.free_memory()))?;
         self.driver.lend(block.address, block.bytes, bytes);
         Ok(DeviceMemory { block: Some(block), pool: Arc::clone(self) })
+    }
+}
+
+/// [`Error::OutOfMemory`] with what the device says of its memory.
+fn out_of_memory(error: Error, memory: Option<(usize, usize)>) -> Error {
+    let gib = |bytes: usize| bytes as f64 / f64::from(1 << 30);
+    match (error, memory) {
+        (Error::OutOfMemory { backend, bytes }, Some((free, total))) => {
+            let (free, total) = (gib(free), gib(total));
+            let backend = format!("{backend} ({free:.1} of {total:.1} GiB free)");
+            Error::OutOfMemory { backend, bytes }
+        }
+        (error, _) => error,
     }
 }
 
@@ -99,4 +113,20 @@ pub(crate) fn address(
     let start = start
         .ok_or_else(|| Error::ForeignBuffer { op, backend: pool.driver.name().to_string() })?;
     Ok(start.offset(buffer.offset() * buffer.dtype().size()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn running_out_of_memory_says_how_much_there_is() {
+        let error = || Error::OutOfMemory { backend: "cuda:0".into(), bytes: 1 << 33 };
+        assert_eq!(
+            out_of_memory(error(), Some((3 << 29, 80 << 30))).to_string(),
+            "the cuda:0 (1.5 of 80.0 GiB free) backend cannot allocate 8589934592 bytes; use a smaller \
+             batch or model"
+        );
+        assert_eq!(out_of_memory(error(), None).to_string(), error().to_string());
+    }
 }

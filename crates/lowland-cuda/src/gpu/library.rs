@@ -1,0 +1,129 @@
+//! The libraries that are looked for at run time: whether they are there, and what to do where not.
+//!
+//! Unsafe, because asking whether a library is there loads it, which runs its constructors.
+#![allow(unsafe_code)]
+
+use std::sync::OnceLock;
+
+/// A library of NVIDIA's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Library {
+    /// The driver's own.
+    Driver,
+    /// The compiler.
+    Nvrtc,
+    /// Matrix products.
+    Cublas,
+    /// Convolutions.
+    Cudnn,
+}
+
+impl Library {
+    /// What people call it, and what it is for here.
+    fn title(self) -> &'static str {
+        match self {
+            Library::Driver => "the NVIDIA driver",
+            Library::Nvrtc => "NVRTC, which compiles the kernels,",
+            Library::Cublas => "cuBLAS, which multiplies matrices,",
+            Library::Cudnn => "cuDNN, which convolves,",
+        }
+    }
+
+    /// The file that is looked for.
+    pub(crate) fn file(self) -> &'static str {
+        match self {
+            Library::Driver => "libcuda.so.1",
+            Library::Nvrtc => "libnvrtc.so.13",
+            Library::Cublas => "libcublas.so.13",
+            Library::Cudnn => "libcudnn.so.9",
+        }
+    }
+
+    /// How to get it.
+    fn advice(self) -> &'static str {
+        match self {
+            Library::Driver => "install NVIDIA's driver, 580 or newer",
+            Library::Nvrtc => {
+                "`pip install nvidia-cuda-nvrtc==13.0.88` has it, in the folder nvidia/cu13/lib of \
+                 Python's site-packages: put that folder on LD_LIBRARY_PATH"
+            }
+            Library::Cublas => {
+                "`pip install \"nvidia-cublas<13.1\"` has it, in the folder nvidia/cu13/lib of Python's \
+                 site-packages: put that folder on LD_LIBRARY_PATH"
+            }
+            Library::Cudnn => {
+                "`pip install nvidia-cudnn-cu13` has it, in the folder nvidia/cudnn/lib of Python's \
+                 site-packages: put that folder on LD_LIBRARY_PATH"
+            }
+        }
+    }
+
+    /// A sentence for where it is not there: what is missing, where it was looked for, what to do.
+    pub(crate) fn missing(self) -> String {
+        let path = std::env::var("LD_LIBRARY_PATH").unwrap_or_default();
+        self.missing_on(&path)
+    }
+
+    fn missing_on(self, path: &str) -> String {
+        let path = match path {
+            "" => "LD_LIBRARY_PATH is empty".to_string(),
+            path => format!("LD_LIBRARY_PATH is {path}"),
+        };
+        let (title, file, advice) = (self.title(), self.file(), self.advice());
+        format!(
+            "{title} was not found: looked for {file} where the system keeps its libraries and on \
+             LD_LIBRARY_PATH ({path}); {advice}"
+        )
+    }
+
+    /// Whether it can be loaded. The calls of `cudarc` panic where theirs cannot, so this comes first.
+    pub(crate) fn is_present(self) -> bool {
+        static PRESENT: [OnceLock<bool>; 4] = [const { OnceLock::new() }; 4];
+        // SAFETY: loading the vendor's library by its usual name has no demands of its own; what is
+        // on the search path is the user's to decide.
+        *PRESENT[self as usize].get_or_init(|| unsafe {
+            match self {
+                Library::Driver => cudarc::driver::sys::is_culib_present(),
+                Library::Nvrtc => cudarc::nvrtc::sys::is_culib_present(),
+                Library::Cublas => cudarc::cublas::sys::is_culib_present(),
+                Library::Cudnn => cudarc::cudnn::sys::is_culib_present(),
+            }
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ALL: [Library; 4] = [Library::Driver, Library::Nvrtc, Library::Cublas, Library::Cudnn];
+
+    #[test]
+    fn a_missing_library_is_named_with_its_file_the_search_and_the_remedy() {
+        assert_eq!(
+            Library::Nvrtc.missing_on(""),
+            "NVRTC, which compiles the kernels, was not found: looked for libnvrtc.so.13 where the \
+             system keeps its libraries and on LD_LIBRARY_PATH (LD_LIBRARY_PATH is empty); `pip \
+             install nvidia-cuda-nvrtc==13.0.88` has it, in the folder nvidia/cu13/lib of Python's \
+             site-packages: put that folder on LD_LIBRARY_PATH"
+        );
+        for (library, package) in ALL.into_iter().zip([
+            "driver, 580",
+            "nvidia-cuda-nvrtc",
+            "nvidia-cublas",
+            "nvidia-cudnn-cu13",
+        ]) {
+            let sentence = library.missing_on("/opt/cuda/lib");
+            for part in [library.file(), "/opt/cuda/lib", package] {
+                assert!(sentence.contains(part), "{sentence}: {part}");
+            }
+        }
+    }
+
+    #[test]
+    fn asking_for_a_library_never_panics() {
+        for library in ALL {
+            assert_eq!(library.is_present(), library.is_present());
+        }
+    }
+}
