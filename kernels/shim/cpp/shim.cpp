@@ -1,9 +1,11 @@
 // Runs a kernel's blocks one after another, and the threads of a block in turns, on one processor.
 //
+// A warp runs until it has to wait for the block, or ends, before the next does anything: so the warps
+// of a block are as far apart as barriers let them be. Within a warp, a thread runs until it has to
+// wait. When all have waited in vain the block is stuck, which is an error of the kernel.
+//
 // Threads run on fibers: a thread keeps its fiber until it has to wait, and one that comes to its end
-// hands the fiber to the next. So a kernel without barriers runs on one, and costs a call a thread.
-// When all that can run have run, those that waited for each other go on; where none do, the block is
-// stuck, which is an error of the kernel.
+// hands the fiber to the next of its warp. So a kernel without barriers costs a call a thread.
 //
 // Compiled without sanitizers, whatever the kernels are: it tells AddressSanitizer of its stacks.
 #include <stdio.h>
@@ -57,8 +59,9 @@ unsigned int idle_count;
 
 shim::Body body;
 const void* args;
-unsigned int threads, begun;
-unsigned int order[MOST_THREADS];
+unsigned int threads;
+unsigned int order[MOST_THREADS];  // warp by warp
+unsigned int begun, may_begin;     // of `order`
 Thread all[MOST_THREADS];
 // What lanes brought to an exchange. A lane can be at the next one before others have read this one's,
 // but not further.
@@ -124,7 +127,7 @@ void run_fiber() {
     }
     Stack* self = all[order[begun]].stack;
     for (;;) {
-        while (begun < threads) {
+        while (begun < may_begin) {
             const unsigned int t = order[begun++];
             threadIdx.x = t;
             all[t].stack = self;
@@ -159,19 +162,28 @@ bool together(unsigned int first, unsigned int count, State state) {
     return true;
 }
 
-// Lets threads go on for which no one is missing. Whether there are any.
-bool release() {
-    bool any = false;
-    for (unsigned int first = 0; first < threads; first += WARP) {
-        if (!together(first, WARP, AT_WARP)) continue;
-        for (unsigned int t = first; t < first + WARP; t++) all[t].state = CAN_GO_ON;
-        any = true;
+void let_go_on(unsigned int first, unsigned int count) {
+    for (unsigned int t = first; t < first + count; t++) all[t].state = CAN_GO_ON;
+}
+
+// Runs the warp that is in `order` from `first` on until it can do no more alone.
+void run_warp(unsigned int first) {
+    may_begin = first + WARP;
+    while (begun < may_begin) {
+        Stack* fiber = take_fiber();
+        all[order[begun]].stack = fiber;
+        go(&host, fiber);
     }
-    if (!any && together(0, threads, AT_BARRIER)) {
-        for (unsigned int t = 0; t < threads; t++) all[t].state = CAN_GO_ON;
-        any = true;
+    const unsigned int lowest = order[first] / WARP * WARP;
+    for (;;) {
+        for (unsigned int i = first; i < first + WARP; i++) {
+            if (all[order[i]].state != CAN_GO_ON) continue;
+            threadIdx.x = order[i];
+            go(&host, all[order[i]].stack);
+        }
+        if (!together(lowest, WARP, AT_WARP)) return;
+        let_go_on(lowest, WARP);
     }
-    return any;
 }
 
 int describe(char* to, size_t bytes, unsigned int t) {
@@ -211,17 +223,10 @@ bool run_block() {
     }
     for (unsigned int t = 0; t < threads; t++) all[t] = {WAITS_TO_BEGIN, nullptr, "", 0, 0};
     begun = 0;
-    while (begun < threads) {
-        Stack* fiber = take_fiber();
-        all[order[begun]].stack = fiber;
-        go(&host, fiber);
-    }
-    while (release()) {
-        for (unsigned int i = 0; i < threads; i++) {
-            if (all[order[i]].state != CAN_GO_ON) continue;
-            threadIdx.x = order[i];
-            go(&host, all[order[i]].stack);
-        }
+    for (;;) {
+        for (unsigned int first = 0; first < threads; first += WARP) run_warp(first);
+        if (!together(0, threads, AT_BARRIER)) break;
+        let_go_on(0, threads);
     }
     for (unsigned int t = 0; t < threads; t++) {
         if (all[t].state != RETURNED) return false;
@@ -253,7 +258,12 @@ bool shim::launch(Body of, const void* with, unsigned int how_many, Launch* laun
     bool whole = true;
     for (unsigned int i = 0; whole && i < launch->blocks; i++) {
         blockIdx = {blocks[i], 0, 0};
-        arrange(order, threads, launch->order, random);
+        unsigned int warps[MOST_THREADS / WARP], lanes[WARP];
+        arrange(warps, threads / WARP, launch->order, random);
+        for (unsigned int w = 0; w < threads / WARP; w++) {
+            arrange(lanes, WARP, launch->order, random);
+            for (unsigned int l = 0; l < WARP; l++) order[w * WARP + l] = warps[w] * WARP + lanes[l];
+        }
         whole = run_block();
     }
     free(blocks);
