@@ -16,8 +16,13 @@ typedef long long i64;
 
 #if defined(LOWLAND_SHIM)
 #include "shim.h"
+#define UNROLL
+#define UNROLL_BY(n)
 #else
 #define KERNEL(name, Args) extern "C" __global__ void __launch_bounds__(THREADS) name(const Args a)
+#define UNROLL _Pragma("unroll")
+#define UNROLL_BY(n) PRAGMA(unroll n)
+#define PRAGMA(text) _Pragma(#text)
 #endif
 
 // The index of this thread among all of the launch, and how many there are.
@@ -26,3 +31,6 @@ static __device__ inline u64 thread_count() { return (u64)gridDim.x * blockDim.x
 
 // The elements of this thread, where all threads of the launch share `len` of them.
 #define FOR_EACH(i, len) for (u64 i = thread_index(); i < (len); i += thread_count())
+
+// The items of work of this block, where all blocks of the launch share `count` of them.
+#define EACH_ITEM(item, count) for (u64 item = blockIdx.x; item < (count); item += gridDim.x)

@@ -7,6 +7,7 @@ use lowland_core::{Backend, Buffer, DType, Error, HostMut, HostRef, MemoryStats,
 use crate::driver::Driver;
 use crate::launcher::{Launcher, lock};
 use crate::ops;
+use crate::storage::DeviceMemory;
 
 /// A device as a [`Backend`]. It runs ops on `f32`.
 ///
@@ -80,7 +81,11 @@ impl Backend for Cuda {
         check_host("upload", to, from.len(), from.dtype())?;
         let address = self.launcher.address("upload", to)?;
         let _turn = lock(&self.turn);
-        self.launcher.driver.upload(bytes(from)?, address)
+        self.launcher.driver.upload(bytes(from)?, address)?;
+        if let (HostRef::U32(labels), Some(memory)) = (from, to.storage::<DeviceMemory>()) {
+            memory.labels.note(to.offset(), labels);
+        }
+        Ok(())
     }
 
     fn download(&self, from: &Buffer, mut to: HostMut<'_>) -> Result<()> {
@@ -102,9 +107,10 @@ impl Backend for Cuda {
         let addresses = |buffers: &[&Buffer]| -> Result<Vec<_>> {
             buffers.iter().map(|buffer| self.launcher.address(op.name(), buffer)).collect()
         };
-        let (inputs, outputs) = (addresses(inputs)?, addresses(outputs)?);
+        let (read, written) = (addresses(inputs)?, addresses(outputs)?);
         let _turn = lock(&self.turn);
-        ops::run(op, &self.launcher, &inputs, &outputs)
+        ops::check_contents(op, inputs)?;
+        ops::run(op, &self.launcher, &read, &written)
     }
 
     fn sync(&self) -> Result<()> {

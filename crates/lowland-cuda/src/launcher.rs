@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lowland_core::{Error, Result};
+use lowland_core::{DType, Error, Result};
 
 use crate::args::{Args, RawArgs};
 use crate::driver::{Address, Driver, Kernel, Unit};
-use crate::storage::Pool;
+use crate::storage::{DeviceMemory, Pool};
 
 /// Threads of a block, as `lowland.cuh` has it.
 pub(crate) const THREADS: u64 = 256;
@@ -87,6 +87,31 @@ impl Launcher {
     pub(crate) fn blocks(&self, len: usize) -> u32 {
         let enough = u64::from(self.driver.multiprocessors()) * 16;
         (len as u64).div_ceil(THREADS).min(enough) as u32
+    }
+
+    /// [`Launcher::blocks`], where threads take four elements at a time.
+    pub(crate) fn blocks_of_fours(&self, len: usize) -> u32 {
+        self.blocks(len.div_ceil(4))
+    }
+
+    /// The blocks of a launch that shares items of work among its blocks.
+    pub(crate) fn items(&self, count: u64) -> u32 {
+        count.min(u64::from(self.driver.multiprocessors()) * 64) as u32
+    }
+
+    /// Memory for this op alone, with unspecified contents. It may go back to the pool as soon as
+    /// what uses it was handed over: what takes it next comes after that.
+    ///
+    /// # Errors
+    /// [`Error::OutOfMemory`].
+    pub(crate) fn scratch(&self, bytes: usize) -> Result<DeviceMemory> {
+        self.pool.take(bytes)
+    }
+
+    /// What an op says of a kind that it has no kernel for.
+    pub(crate) fn unsupported(&self, op: &str) -> Error {
+        let backend = self.driver.name().into();
+        Error::Unsupported { op: op.into(), backend, dtype: DType::F32 }
     }
 
     /// The address of a buffer.

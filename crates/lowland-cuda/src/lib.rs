@@ -3,9 +3,12 @@
 mod args;
 mod cuda;
 mod gpu;
+mod labels;
 mod launcher;
 mod ops;
 mod storage;
+mod strided;
+mod tiles;
 
 pub mod driver;
 

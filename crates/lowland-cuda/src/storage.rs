@@ -5,6 +5,7 @@ use std::sync::Arc;
 use lowland_core::{Error, Result, Storage, pool};
 
 use crate::driver::{Address, Driver};
+use crate::labels::Labels;
 
 /// A piece of device memory, which goes back to the driver when it is dropped.
 #[derive(Debug)]
@@ -55,7 +56,8 @@ impl Pool {
         let block = self.blocks.take(self.driver.name(), bytes, fresh);
         let block = block.map_err(|error| out_of_memory(error, self.driver.free_memory()))?;
         self.driver.lend(block.address, block.bytes, bytes);
-        Ok(DeviceMemory { block: Some(block), pool: Arc::clone(self) })
+        let (block, labels) = (Some(block), Labels::default());
+        Ok(DeviceMemory { block, pool: Arc::clone(self), labels })
     }
 }
 
@@ -78,9 +80,16 @@ pub(crate) struct DeviceMemory {
     /// `Some` until it is dropped.
     block: Option<Block>,
     pool: Arc<Pool>,
+    /// What was uploaded, where it is labels.
+    pub(crate) labels: Labels,
 }
 
 impl DeviceMemory {
+    /// The address of the first byte.
+    pub(crate) fn address(&self) -> Address {
+        self.block.as_ref().map_or(Address::default(), |block| block.address)
+    }
+
     /// The address of the first byte, where the memory is from this pool.
     pub(crate) fn address_in(&self, pool: &Arc<Pool>) -> Option<Address> {
         let block = self.block.as_ref().filter(|_| Arc::ptr_eq(&self.pool, pool));

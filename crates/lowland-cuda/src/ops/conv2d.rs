@@ -1,0 +1,99 @@
+//! Convolutions, by the device's library. It takes weights as `[O, kh, kw, I / groups]`: they are
+//! permuted into scratch memory before, or out of it behind.
+
+use lowland_core::Result;
+use lowland_core::op::{Conv2d, Fill, Permute};
+
+use super::{fill, permute, statistics};
+use crate::driver::{Address, Convolve};
+use crate::launcher::Launcher;
+
+pub(super) fn forward(
+    op: &Conv2d,
+    launcher: &Launcher,
+    [x, w]: [Address; 2],
+    [y]: [Address; 1],
+) -> Result<()> {
+    with_weight(op, launcher, w, y, op.y().len(), |w| Convolve::Forward { x, w, y })
+}
+
+/// With the mean and variance of each channel of the output.
+pub(super) fn forward_statistics(
+    op: &Conv2d,
+    launcher: &Launcher,
+    inputs: [Address; 2],
+    [y, mean, var]: [Address; 3],
+) -> Result<()> {
+    forward(op, launcher, inputs, [y])?;
+    let rows = op.batch * op.output[0] * op.output[1];
+    statistics::of(launcher, rows, op.out_channels, y, [mean, var])
+}
+
+pub(super) fn grad_input(
+    op: &Conv2d,
+    launcher: &Launcher,
+    [dy, w]: [Address; 2],
+    [dx]: [Address; 1],
+) -> Result<()> {
+    with_weight(op, launcher, w, dx, op.x().len(), |w| Convolve::GradInput { dy, w, dx })
+}
+
+pub(super) fn grad_weight(
+    op: &Conv2d,
+    launcher: &Launcher,
+    [x, dy]: [Address; 2],
+    [dw]: [Address; 1],
+) -> Result<()> {
+    if op.multiply_adds() == 0 {
+        return zero(launcher, dw, op.w().len());
+    }
+    let Some(order) = to_library(op)? else {
+        return convolve(op, launcher, Convolve::GradWeight { x, dy, dw });
+    };
+    let scratch = launcher.scratch(op.w().len() * size_of::<f32>())?;
+    convolve(op, launcher, Convolve::GradWeight { x, dy, dw: scratch.address() })?;
+    permute::forward(&order.inverse(), launcher, [scratch.address()], [dw])
+}
+
+/// Runs what reads the weight and writes `out`, which has `len` elements.
+fn with_weight(
+    op: &Conv2d,
+    launcher: &Launcher,
+    w: Address,
+    out: Address,
+    len: usize,
+    what: impl FnOnce(Address) -> Convolve,
+) -> Result<()> {
+    if op.multiply_adds() == 0 {
+        return zero(launcher, out, len);
+    }
+    let Some(order) = to_library(op)? else {
+        return convolve(op, launcher, what(w));
+    };
+    let scratch = launcher.scratch(op.w().len() * size_of::<f32>())?;
+    permute::forward(&order, launcher, [w], [scratch.address()])?;
+    convolve(op, launcher, what(scratch.address()))
+}
+
+/// The permutation of the weight that the library needs; `None` where both orders are one.
+fn to_library(op: &Conv2d) -> Result<Option<Permute>> {
+    let ([kh, kw], per_group) = (op.kernel, op.in_channels / op.groups);
+    if per_group == 1 || kh * kw == 1 {
+        return Ok(None);
+    }
+    Permute::new(op.w(), &[0, 2, 3, 1]).map(Some)
+}
+
+fn convolve(op: &Conv2d, launcher: &Launcher, what: Convolve) -> Result<()> {
+    let bytes = launcher.driver.workspace_bytes(op, what)?;
+    if bytes == 0 {
+        return launcher.driver.convolve(op, what, Address::default());
+    }
+    let workspace = launcher.scratch(bytes)?;
+    launcher.driver.convolve(op, what, workspace.address())
+}
+
+/// The sum over nothing.
+fn zero(launcher: &Launcher, y: Address, len: usize) -> Result<()> {
+    fill::forward(&Fill { len, value: 0.0 }, launcher, [y])
+}
