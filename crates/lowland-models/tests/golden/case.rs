@@ -10,6 +10,9 @@ use lowland_tensor::{Device, Tensor};
 use crate::net::{Net, Structure};
 use crate::{Check, common};
 
+/// The net of which an activation is within rounding of 0.
+const CROSSES_A_KINK: &str = "zerosnet20_opt";
+
 /// A net with its tensors.
 pub struct Case<'a> {
     pub net: &'a Net<'a>,
@@ -25,9 +28,8 @@ struct Run {
 }
 
 impl Case<'_> {
-    /// Runs the net in floats of one type and compares all that is stored; gradients of fused layers in
-    /// `f64` alone. They agree with those of separate layers to rounding except where rounding takes
-    /// an activation across the kink of a ReLU, which happens to one of `zerosnet20_opt`.
+    /// Runs the net in floats of one type and compares all that is stored, but for the gradients of one
+    /// net in `f32` with fused layers: there rounding takes an activation across the kink of a ReLU.
     pub fn check(&self, dtype: DType, fusion: Fusion) -> Check<()> {
         let device = common::device();
         let Structure { spec, channels, classes, .. } = &self.structure;
@@ -46,7 +48,8 @@ impl Case<'_> {
             compare_relative(&self.what(dtype, name), got, &stored, tolerance)?;
         }
         self.check_loss(&run, dtype)?;
-        if dtype == DType::F64 || fusion == Fusion::NONE {
+        let kink = dtype == DType::F32 && fusion != Fusion::NONE && self.net.name == CROSSES_A_KINK;
+        if !kink {
             self.check_gradients(&store, dtype)?;
         }
         self.check_statistics(&store, dtype)?;
