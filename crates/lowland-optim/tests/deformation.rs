@@ -283,6 +283,24 @@ fn what_cannot_be_is_refused_by_name() {
             "deformation.calm_down must be no more than the 10.0 epochs of the run; got { epochs = 11.0 }",
         ),
         (
+            "start = { fraction = 0.8 }\ncalm_down = { fraction = 0.5 }\n[linear_quadratic]\na = 1.0",
+            "deformation.start must be before calm_down begins, 5.0 epochs into the run; got 8.0 epochs",
+        ),
+        (
+            "calm_down = { epochs = 10 }\n[linear_quadratic]\na = 1.0",
+            "deformation.start must be before calm_down begins, 0.0 epochs into the run; got 0.0 epochs",
+        ),
+        (
+            "[atan_power]\na = 0.0\nb = 1.0\ng = 1.0\nz = 0.0",
+            "deformation.atan_power must be a function whose slope is above 0 at some loss, and at none \
+             beyond 3.4e38; got slopes up to 0.0",
+        ),
+        (
+            "[linear_quadratic]\na = 1e60",
+            "deformation.linear_quadratic must be a function whose slope is above 0 at some loss, and at \
+             none beyond 3.4e38; got slopes up to 2e61",
+        ),
+        (
             "start = { fraction = 1.5 }\n[linear_quadratic]\na = 1.0",
             "deformation.start.fraction must be in [0, 1]; got 1.5",
         ),

@@ -103,6 +103,10 @@ deformations! {
     linear_quadratic: LinearQuadratic,
 }
 
+/// Losses at which a slope must make sense: those of a network that is nearly perfect, and of one that
+/// is worse than guessing.
+const PROBES: [f64; 6] = [1e-3, 1e-2, 0.1, 1.0, 3.0, 10.0];
+
 impl DeformationConfig {
     fn one(&self) -> Result<(&'static str, &dyn Kind)> {
         match self.given()[..] {
@@ -122,7 +126,8 @@ impl DeformationConfig {
         Ok(self.one()?.0)
     }
 
-    /// Checks the ranges, and that the times make sense in a run of so many epochs.
+    /// Checks the ranges, that f grows somewhere and nowhere faster than `f32` can hold, and that some
+    /// of a run of so many epochs is deformed.
     ///
     /// # Errors
     /// [`Error::Hyper`] with the field, and [`Error::Choice`].
@@ -131,6 +136,13 @@ impl DeformationConfig {
         for (field, value, range) in kind.fields() {
             range.check(|| format!("deformation.{name}.{field}"), value)?;
         }
+        let slope = |loss| kind.deformed().at(loss, 0.0).slope;
+        let slopes = PROBES.map(slope);
+        let field = || format!("deformation.{name}");
+        let steepest = slopes.into_iter().fold(0.0, f64::max);
+        let ok = steepest > 0.0 && slopes.iter().all(|&slope| slope <= f64::from(f32::MAX));
+        let allowed = "a function whose slope is above 0 at some loss, and at none beyond 3.4e38";
+        require(ok, field, allowed, format_args!("slopes up to {steepest:?}"))?;
         for (field, boundary) in [("start", self.start), ("calm_down", self.calm_down)] {
             let field = || format!("deformation.{field}");
             let Some(boundary) = boundary else { continue };
@@ -139,7 +151,11 @@ impl DeformationConfig {
             let allowed = format!("no more than the {total_epochs:?} epochs of the run");
             require(ok, field, &allowed, format_args!("{boundary}"))?;
         }
-        Ok(())
+        let epochs = |boundary: Option<Boundary>| boundary.map_or(0.0, |b| b.epochs(total_epochs));
+        let (start, calm) = (epochs(self.start), total_epochs - epochs(self.calm_down));
+        let field = || "deformation.start".into();
+        let allowed = format!("before calm_down begins, {calm:?} epochs into the run");
+        require(start < calm, field, &allowed, format_args!("{start:?} epochs"))
     }
 
     /// The deformation for a run of so many epochs. `initial_loss` is the loss of the untrained network

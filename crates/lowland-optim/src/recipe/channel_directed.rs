@@ -27,7 +27,7 @@ macro_rules! metrics {
             #[must_use]
             pub fn transform(&self) -> Arc<dyn DynTransform> {
                 match self.metric {
-                    $(MetricKind::$kind => self.with_metric($metric(self.lambda, self.ends)),)*
+                    $(MetricKind::$kind => self.with_metric($metric(self.lambda, self.ends.unwrap_or_default())),)*
                 }
             }
         }
@@ -46,10 +46,10 @@ metrics! {
 ///
 /// ```
 /// use lowland_optim::{ChannelDirectedConfig, MetricKind};
-/// use lowland_optim::transforms::channel_directed::{Axis, Ends};
+/// use lowland_optim::transforms::channel_directed::Axis;
 ///
 /// let config: ChannelDirectedConfig = toml::from_str("metric = \"sobolev\"\nlambda = 0.5")?;
-/// assert_eq!((config.ends, config.axis, config.linear), (Ends::Periodic, Axis::Output, false));
+/// assert_eq!((config.ends, config.axis, config.linear), (None, Axis::Output, false));
 /// # Ok::<(), toml::de::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -57,11 +57,11 @@ metrics! {
 pub struct ChannelDirectedConfig {
     /// `h0`, `h1` or `sobolev`.
     pub metric: MetricKind,
-    /// The weight of the deviation from the mean, or of the derivative, above 0.
+    /// The weight of the deviation from the mean, or of the derivative, 1e-30 to 1e30.
     pub lambda: f64,
-    /// `periodic` or `neumann`; `h0` has none.
-    #[serde(default)]
-    pub ends: Ends,
+    /// `periodic`, which they are where this is left out, or `neumann`; `h0` has none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ends: Option<Ends>,
     /// `output`, `input`, `height` or `width`.
     #[serde(default)]
     pub axis: Axis,
@@ -76,9 +76,13 @@ impl ChannelDirectedConfig {
     /// # Errors
     /// [`Error::Hyper`](crate::Error::Hyper) with the field.
     pub fn validate(&self) -> Result<()> {
-        let ok = self.lambda > 0.0 && self.lambda.is_finite();
-        let field = || "channel_directed.lambda".into();
-        require(ok, field, "above 0 and finite", self.lambda)?;
+        let ok = (1e-30..=1e30).contains(&self.lambda);
+        require(ok, || "channel_directed.lambda".into(), "1e-30 to 1e30", self.lambda)?;
+        if let Some(ends) = self.ends.filter(|_| self.metric == MetricKind::H0) {
+            let allowed = "left out: h0 compares no neighbours and has no ends";
+            let got = if ends == Ends::Periodic { "periodic" } else { "neumann" };
+            require(false, || "channel_directed.ends".into(), allowed, format_args!("{got}"))?;
+        }
         let ok = !self.linear || matches!(self.axis, Axis::Output | Axis::Input);
         let allowed = "false where the axis is one of a kernel, which a linear layer has none of";
         require(ok, || "channel_directed.linear".into(), allowed, self.linear)

@@ -10,12 +10,7 @@ pub(crate) const H0: Entry = Entry {
     definition: "<u, v> = mean(u) mean(v) + lambda mean((u - mean(u)) (v - mean(v)))\n\
                  g <- mean(g) + (g - mean(g)) / lambda",
     hyper: &[
-        Hyper::new(
-            "lambda",
-            "lambda",
-            "",
-            "weight of the deviation from the mean, or of the derivative",
-        ),
+        Hyper::new("lambda", "lambda", "", "weight of the deviation from the mean"),
         Hyper::new("axis", "", r#""output""#, "axis of the weight: output, input, height or width"),
         Hyper::new("linear", "", "false", "whether weights of linear layers are smoothed too"),
     ],
@@ -32,12 +27,7 @@ pub(crate) const H1: Entry = Entry {
     definition: "<u, v> = mean(u) mean(v) + lambda integral(u' v')\n\
                  g <- mean(g) + x / lambda with -x'' = g - mean(g), mean(x) = 0",
     hyper: &[
-        Hyper::new(
-            "lambda",
-            "lambda",
-            "",
-            "weight of the deviation from the mean, or of the derivative",
-        ),
+        Hyper::new("lambda", "lambda", "", "weight of the derivative"),
         Hyper::new("ends", "", r#""periodic""#, "periodic or neumann"),
         Hyper::new("axis", "", r#""output""#, "axis of the weight: output, input, height or width"),
         Hyper::new("linear", "", "false", "whether weights of linear layers are smoothed too"),
@@ -55,12 +45,7 @@ pub(crate) const SOBOLEV: Entry = Entry {
     definition: "<u, v> = mean(u v) + lambda integral(u' v')\n\
                  g <- (1 - lambda d^2/dx^2)^-1 g",
     hyper: &[
-        Hyper::new(
-            "lambda",
-            "lambda",
-            "",
-            "weight of the deviation from the mean, or of the derivative",
-        ),
+        Hyper::new("lambda", "lambda", "", "weight of the derivative"),
         Hyper::new("ends", "", r#""periodic""#, "periodic or neumann"),
         Hyper::new("axis", "", r#""output""#, "axis of the weight: output, input, height or width"),
         Hyper::new("linear", "", "false", "whether weights of linear layers are smoothed too"),
