@@ -1,5 +1,5 @@
 //! Sets of MNIST's kind: images and labels of both splits in four IDX files, as MNIST,
-//! Fashion-MNIST, KMNIST and EMNIST are published.
+//! Fashion-MNIST and KMNIST are published.
 //!
 //! The files lie in one folder and are told by their names, `...train-images-idx3-ubyte`,
 //! `...train-labels-idx1-ubyte`, `...t10k-images-idx3-ubyte` (or `test`) and

@@ -9,7 +9,7 @@ use crate::elementary;
 /// `G(x) = alpha sign(x) ln(1 + beta |x|)`, which grows without a bound.
 ///
 /// Source: "Activated Gradients for Deep Neural Networks" (TNNLS, arXiv 2107.04228); the default is
-/// that of its authors' code, whose CIFAR and ImageNet runs have (0.1, 20) and (0.2, 10).
+/// that of its authors' code.
 ///
 /// ```
 /// use lowland_core::{Chain, Clock};
