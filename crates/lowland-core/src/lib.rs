@@ -9,6 +9,7 @@ mod real;
 mod shape;
 
 pub mod chain;
+pub mod measure;
 pub mod op;
 pub mod pool;
 pub mod stage;
@@ -21,6 +22,7 @@ pub use buffer::{ALIGNMENT_BYTES, Buffer, Storage};
 pub use chain::Chain;
 pub use dtype::{DType, Element, HostMut, HostRef};
 pub use error::{Error, Result};
+pub use measure::{DynMeasure, Measure};
 pub use op::Op;
 pub use real::Real;
 pub use shape::Shape;

@@ -2,6 +2,7 @@
 
 use num_traits::{Float, NumAssign};
 
+use crate::measure::{DynMeasure, Elements};
 use crate::stage::{Block, DynStage};
 use crate::transform::DynTransform;
 use crate::{Element, Shape};
@@ -34,6 +35,9 @@ pub trait Real: Element + Float + NumAssign + std::iter::Sum {
         shape: &Shape,
         scratch: &mut [f64],
     );
+
+    /// Calls a measure on elements of this type.
+    fn measure_terms(measure: &dyn DynMeasure, scalars: &[f64], elements: Elements<'_, Self>);
 }
 
 impl Real for f32 {
@@ -59,6 +63,10 @@ impl Real for f32 {
     ) {
         transform.apply_f32(blocks, shape, scratch);
     }
+
+    fn measure_terms(measure: &dyn DynMeasure, scalars: &[f64], elements: Elements<'_, Self>) {
+        measure.terms_f32(scalars, elements);
+    }
 }
 
 impl Real for f64 {
@@ -83,5 +91,9 @@ impl Real for f64 {
         scratch: &mut [f64],
     ) {
         transform.apply_f64(blocks, shape, scratch);
+    }
+
+    fn measure_terms(measure: &dyn DynMeasure, scalars: &[f64], elements: Elements<'_, Self>) {
+        measure.terms_f64(scalars, elements);
     }
 }

@@ -90,7 +90,11 @@ pub trait Stage: fmt::Debug + Send + Sync + 'static {
 #[derive(Clone, Copy, Debug)]
 pub struct Scalars<'a>(&'a [f64]);
 
-impl Scalars<'_> {
+impl<'a> Scalars<'a> {
+    pub(crate) fn new(values: &'a [f64]) -> Self {
+        Scalars(values)
+    }
+
     /// All of them, rounded to the type of the elements.
     ///
     /// # Panics

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 
+use lowland_core::measure::{Elements, Measure};
 use lowland_core::op::{
-    BatchNorm, Binary, BinaryKind, Broadcast, ClipNorm, Conv2d, CrossEntropy, Fill, MatMul, Op,
-    Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice, Softmax, Step,
-    TensorAt, TransformTensors, Unary, UnaryKind,
+    BatchNorm, Binary, BinaryKind, Broadcast, ClipNorm, Conv2d, CrossEntropy, Fill, MatMul,
+    MeasureTensors, Op, Operand, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment,
+    Slice, Softmax, Step, TensorAt, TransformTensors, Unary, UnaryKind,
 };
+use lowland_core::stage::Scalars;
 use lowland_core::{Buffer, Chain, Clock, DType, Error, Real, Result, Shape, Storage, Transform};
 use proptest::prelude::*;
 
@@ -346,6 +348,55 @@ fn tensors_of_an_arena_are_sorted_and_checked() {
     assert_eq!(clip(0.0), "clip by norm: max_norm must be above 0; got 0");
     assert!(clip(f64::NAN).contains("got NaN") && clip(-1.0).contains("got -1"));
     assert!(message(ClipNorm::new(1.0, &[a], 19)).contains("leaves the arena of 19"));
+}
+
+/// A measure with this many sums and slots.
+#[derive(Debug)]
+struct Sums(&'static [&'static str], usize);
+
+impl Measure for Sums {
+    fn name(&self) -> &'static str {
+        "sums"
+    }
+
+    fn sums(&self) -> &'static [&'static str] {
+        self.0
+    }
+
+    fn reads(&self) -> usize {
+        self.1
+    }
+
+    fn terms<T: Real>(&self, _: Scalars<'_>, _: Elements<'_, T>) {}
+}
+
+#[test]
+fn measured_tensors_are_checked_and_cut() {
+    let measure = |sums, reads, segments: &[Segment], state| {
+        MeasureTensors::new(Arc::new(Sums(sums, reads)), vec![], segments.into(), 70_000, state)
+    };
+    let at = |param, state, len| Segment { param, state, len };
+    assert_eq!(message(measure(&[], 0, &[], 0)), "measure: sums has no sums");
+    assert_eq!(
+        message(measure(&["a"], 1, &[at(0, 8, 3)], 10)),
+        "measure: Segment { param: 0, state: 8, len: 3 } leaves arenas of 70000 parameters and 10 states"
+    );
+    assert!(message(measure(&["a"], 0, &[at(0, 0, 3), at(2, 5, 1)], 10)).contains("overlap"));
+    // Without state, where it lies does not matter.
+    let piece = MeasureTensors::PIECE;
+    let tensors = [at(40_000, usize::MAX, 3), at(1, usize::MAX, piece + 2), at(9, 0, 0)];
+    let op = measure(&["a", "b"], 0, &tensors, 0).unwrap();
+    let pieces: Vec<(usize, usize)> = op.pieces().map(|piece| (piece.param, piece.len)).collect();
+    assert_eq!(pieces, [(40_000, 3), (1, piece), (1 + piece, 2)]);
+    let op = measure(&["a", "b"], 3, &[at(0, 0, 5)], 5).unwrap();
+    let operands = Op::Measure(op).operands();
+    let lengths = |operands: &[Operand]| operands.iter().map(|o| o.len).collect::<Vec<usize>>();
+    assert_eq!(lengths(&operands.inputs), [70_000, 5, 5, 5]);
+    assert_eq!(lengths(&operands.outputs), [2, 2]);
+    assert_eq!(MeasureTensors::total(&mut [1e16, 1.0, -1e16]), 0.0, "from the least on");
+    let sum = 123_456_789.123_456_7;
+    assert!((MeasureTensors::join(MeasureTensors::split::<f32>(sum)) - sum).abs() < 1e-6);
+    assert_eq!(MeasureTensors::split::<f64>(sum), [sum, 0.0]);
 }
 
 #[test]

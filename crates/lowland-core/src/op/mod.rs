@@ -17,6 +17,7 @@ mod conv2d;
 mod cross_entropy;
 mod fill;
 mod matmul;
+mod measure;
 mod operands;
 mod permute;
 mod pool2d;
@@ -37,6 +38,7 @@ pub use conv2d::Conv2d;
 pub use cross_entropy::CrossEntropy;
 pub use fill::Fill;
 pub use matmul::MatMul;
+pub use measure::MeasureTensors;
 pub use operands::{Access, Kind, Operand, Operands};
 pub use permute::Permute;
 pub use pool2d::{Pool2d, PoolKind};
@@ -114,6 +116,8 @@ pub enum Op {
     Transform(TransformTensors),
     /// Gradients scaled down to a norm, in place.
     ClipNorm(ClipNorm),
+    /// Sums over the elements of whole tensors.
+    Measure(MeasureTensors),
 }
 
 impl Op {
@@ -151,6 +155,7 @@ impl Op {
             Op::Step(_) => "optimizer step",
             Op::Transform(_) => "tensor transform",
             Op::ClipNorm(_) => "clip by norm",
+            Op::Measure(_) => "measure",
         }
     }
 
@@ -199,6 +204,7 @@ impl Op {
             Op::Step(op) => op.operands(),
             Op::Transform(op) => op.operands(),
             Op::ClipNorm(op) => op.operands(),
+            Op::Measure(op) => op.operands(),
         }
     }
 }

@@ -17,6 +17,40 @@ pub struct Segment {
     pub len: usize,
 }
 
+impl Segment {
+    /// Checks that no segment leaves its arenas or overlaps another; without state, that of the
+    /// parameters alone.
+    pub(super) fn check(
+        op: &'static str,
+        segments: &[Segment],
+        params_len: usize,
+        state_len: Option<usize>,
+    ) -> Result<()> {
+        let invalid = |message: String| Err(Error::invalid(op, message));
+        for segment in segments {
+            let fits = |start: usize, available: usize| {
+                start.checked_add(segment.len).is_some_and(|end| end <= available)
+            };
+            let inside = state_len.is_none_or(|len| fits(segment.state, len));
+            if !fits(segment.param, params_len) || !inside {
+                let states = state_len.unwrap_or(0);
+                return invalid(format!(
+                    "{segment:?} leaves arenas of {params_len} parameters and {states} states"
+                ));
+            }
+        }
+        let starts: [fn(&Segment) -> usize; 2] = [|s| s.param, |s| s.state];
+        for start in &starts[..1 + usize::from(state_len.is_some())] {
+            let mut sorted: Vec<Segment> = segments.iter().copied().filter(|s| s.len > 0).collect();
+            sorted.sort_unstable_by_key(start);
+            if let Some(pair) = sorted.windows(2).find(|p| start(&p[0]) + p[0].len > start(&p[1])) {
+                return invalid(format!("{:?} and {:?} overlap", pair[0], pair[1]));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// A chain run over segments of arenas: the step of one parameter group.
 ///
 /// Inputs: `grads`. Outputs: `params`, then one for each of the chain's state slots; all are read
@@ -53,29 +87,12 @@ impl Step {
         params_len: usize,
         state_len: usize,
     ) -> Result<Self> {
-        let invalid = |message: String| Err(Error::invalid("optimizer step", message));
         if prepared.scalars.len() != chain.stages().len() {
-            return invalid("the scalars were prepared for another chain".into());
+            let message = "the scalars were prepared for another chain";
+            return Err(Error::invalid("optimizer step", message));
         }
-        let stateful = chain.slot_count() > 0;
-        for segment in segments.iter() {
-            let fits = |start: usize, available: usize| {
-                start.checked_add(segment.len).is_some_and(|end| end <= available)
-            };
-            if !fits(segment.param, params_len) || stateful && !fits(segment.state, state_len) {
-                return invalid(format!(
-                    "{segment:?} leaves arenas of {params_len} parameters and {state_len} states"
-                ));
-            }
-        }
-        let starts: [fn(&Segment) -> usize; 2] = [|s| s.param, |s| s.state];
-        for start in &starts[..1 + usize::from(stateful)] {
-            let mut sorted: Vec<Segment> = segments.iter().copied().filter(|s| s.len > 0).collect();
-            sorted.sort_unstable_by_key(start);
-            if let Some(pair) = sorted.windows(2).find(|p| start(&p[0]) + p[0].len > start(&p[1])) {
-                return invalid(format!("{:?} and {:?} overlap", pair[0], pair[1]));
-            }
-        }
+        let state = (chain.slot_count() > 0).then_some(state_len);
+        Segment::check("optimizer step", &segments, params_len, state)?;
         Ok(Step { chain, prepared, segments, params_len, state_len, descends: true })
     }
 
