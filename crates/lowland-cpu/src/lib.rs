@@ -22,6 +22,7 @@ mod conv2d;
 mod cross_entropy;
 mod fill;
 mod matmul;
+mod measure;
 mod permute;
 mod pool2d;
 mod reduce;

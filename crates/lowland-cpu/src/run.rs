@@ -9,8 +9,8 @@ use crate::conv2d::{self, Pass};
 use crate::cpu::unsupported;
 use crate::scalar::Scalar;
 use crate::{
-    accumulate, batch_norm, binary, broadcast, clip_norm, cross_entropy, fill, matmul, permute,
-    pool2d, reduce, scaled_sum, slice, softmax, step, transform, unary,
+    accumulate, batch_norm, binary, broadcast, clip_norm, cross_entropy, fill, matmul, measure,
+    permute, pool2d, reduce, scaled_sum, slice, softmax, step, transform, unary,
 };
 
 /// Whether [`run`] knows an op.
@@ -43,7 +43,8 @@ pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
         | Op::Fill(_)
         | Op::Step(_)
         | Op::Transform(_)
-        | Op::ClipNorm(_) => true,
+        | Op::ClipNorm(_)
+        | Op::Measure(_) => true,
         _ => false,
     };
     known && matches!(dtype, DType::F32 | DType::F64)
@@ -179,6 +180,10 @@ pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>)
         Op::ClipNorm(op) => {
             let [grads, norm] = exactly(outputs);
             clip_norm::forward(op, context, grads, norm)?;
+        }
+        Op::Measure(op) => {
+            let (directions, state) = inputs.split_first().expect("the directions");
+            measure::forward(op, context, directions, state, exactly(outputs))?;
         }
         op => return Err(unsupported(op.name(), T::DTYPE)),
     }

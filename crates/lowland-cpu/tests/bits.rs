@@ -3,10 +3,11 @@
 
 use std::sync::Arc;
 
+use lowland_core::measure::{Elements, Measure};
 use lowland_core::op::{
     Accumulate, BatchNorm, Binary, BinaryKind, Broadcast, ClipNorm, Conv2d, CrossEntropy, Epilogue,
-    Fill, Kind, MatMul, Operand, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment,
-    Slice, Softmax, Step, TensorAt, TransformTensors, Unary, UnaryKind,
+    Fill, Kind, MatMul, MeasureTensors, Operand, Permute, Pool2d, PoolKind, Reduce, ReduceKind,
+    ScaledSum, Segment, Slice, Softmax, Step, TensorAt, TransformTensors, Unary, UnaryKind,
 };
 use lowland_core::stage::{Block, Clock, Scalars, Stage};
 use lowland_core::{Backend, Buffer, Chain, Element, Op, Real, Shape, Transform};
@@ -63,6 +64,25 @@ impl Transform for RunningSum {
                 *x = T::of(scratch[0]);
             }
         }
+    }
+}
+
+/// The sum of the squares of the directions.
+#[derive(Debug)]
+struct Squares;
+
+impl Measure for Squares {
+    fn name(&self) -> &'static str {
+        "squares"
+    }
+
+    fn sums(&self) -> &'static [&'static str] {
+        &["squares"]
+    }
+
+    fn terms<T: Real>(&self, _: Scalars<'_>, elements: Elements<'_, T>) {
+        let (direction, [], [squares]) = elements.split();
+        squares.iter_mut().zip(direction).for_each(|(square, d)| *square = d.f64() * d.f64());
     }
 }
 
@@ -133,6 +153,10 @@ fn ops() -> Vec<(Op, bool)> {
     ];
     add(Op::Transform(TransformTensors::new(Arc::new(RunningSum), &tensors, len).unwrap()));
     add(Op::ClipNorm(ClipNorm::new(1.0, &tensors, len).unwrap()));
+    let segments =
+        [Segment { param: 100, state: 64, len: len - 300 }, Segment { param: 0, state: 0, len: 7 }];
+    let squares = MeasureTensors::new(Arc::new(Squares), vec![], segments.into(), len, 0);
+    add(Op::Measure(squares.unwrap()));
     ops.push((
         Op::MatMul(MatMul { m: 301, k: 67, n: 53, transpose_a: true, transpose_b: false }),
         true,

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use lowland_core::measure::{Elements, Measure};
 use lowland_core::op::{
-    Accumulate, BatchNorm, ClipNorm, Conv2d, CrossEntropy, Fill, MatMul, Reduce, ReduceKind,
-    TensorAt, TransformTensors, Unary, UnaryKind,
+    Accumulate, BatchNorm, ClipNorm, Conv2d, CrossEntropy, Fill, MatMul, MeasureTensors, Reduce,
+    ReduceKind, Segment, TensorAt, TransformTensors, Unary, UnaryKind,
 };
+use lowland_core::stage::Scalars;
 use lowland_core::{Backend, Buffer, DType, Error, Op, Real, Result, Shape, Transform};
 use lowland_cpu::Cpu;
 
@@ -32,6 +34,29 @@ impl Transform for Flatten {
     }
 }
 
+/// The sum of a state slot.
+#[derive(Debug)]
+struct First;
+
+impl Measure for First {
+    fn name(&self) -> &'static str {
+        "first"
+    }
+
+    fn sums(&self) -> &'static [&'static str] {
+        &["first"]
+    }
+
+    fn reads(&self) -> usize {
+        1
+    }
+
+    fn terms<T: Real>(&self, _: Scalars<'_>, elements: Elements<'_, T>) {
+        let (_, [slot], [first]) = elements.split();
+        first.iter_mut().zip(slot).for_each(|(term, x)| *term = x.f64());
+    }
+}
+
 /// Something like a training step: each op's outputs live on while the next ones run.
 fn step(backend: &dyn Backend) -> Result<()> {
     let image = Shape::from([4, 9, 9, 16]);
@@ -39,6 +64,7 @@ fn step(backend: &dyn Backend) -> Result<()> {
     let norm = BatchNorm::training(4 * 81, 16, 1e-5)?;
     let tensors = [(0, [16, 16, 3, 3]), (3000, [5, 1000, 1, 1])];
     let tensors = tensors.map(|(offset, shape)| TensorAt { offset, shape: shape.into() });
+    let all = Segment { param: 0, state: 0, len: 9000 };
     let ops = [
         Op::Conv2d(conv),
         Op::BatchNorm(norm),
@@ -51,6 +77,7 @@ fn step(backend: &dyn Backend) -> Result<()> {
         Op::MatMul(MatMul { m: 37, k: 16, n: 10, transpose_a: false, transpose_b: true }),
         Op::Transform(TransformTensors::new(Arc::new(Flatten), &tensors, 9000)?),
         Op::ClipNorm(ClipNorm::new(1.0, &tensors, 9000)?),
+        Op::Measure(MeasureTensors::new(Arc::new(First), vec![], [all].into(), 9000, 9000)?),
     ];
     let mut alive = vec![];
     for op in ops {
