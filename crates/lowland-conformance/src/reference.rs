@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use lowland_core::op::Step;
+use lowland_core::op::{MeasureTensors, Step};
 use lowland_core::{
     Backend, Buffer, DType, Error, HostMut, HostRef, MemoryStats, Op, Real, Result, Storage,
 };
@@ -120,6 +120,7 @@ fn evaluate(op: &Op, dtype: DType, inputs: &[Values], before: &[Values]) -> Resu
     match op {
         Op::Step(op) if dtype == DType::F32 => return Ok(step::<f32>(op, inputs, before)),
         Op::Step(op) => return Ok(step::<f64>(op, inputs, before)),
+        Op::Measure(op) if dtype == DType::F32 => return Ok(measure(op, inputs)),
         Op::CrossEntropy(op) | Op::CrossEntropyGrad(op) => {
             op.check_labels(inputs[1].oracle().labels())?;
         }
@@ -151,6 +152,14 @@ fn step<T: Real>(op: &Step, read: &[Values], before: &[Values]) -> Vec<Values> {
     }
     let wide = |values: Vec<T>| values.into_iter().map(Real::f64).collect::<Vec<f64>>();
     outputs.into_iter().map(|values| Values::floats(T::DTYPE, &wide(values))).collect()
+}
+
+/// A measure of floats of less than full precision.
+fn measure(op: &MeasureTensors, inputs: &[Values]) -> Vec<Values> {
+    let inputs: Vec<_> = inputs.iter().map(Values::oracle).collect();
+    let floats: Vec<&[f64]> = inputs.iter().map(|values| values.floats()).collect();
+    let after = oracle::measure::forward::<f32>(op, &floats);
+    after.iter().map(|values| Values::floats(DType::F32, values)).collect()
 }
 
 /// Refuses a copy between a buffer and host memory of another length or type.

@@ -9,6 +9,7 @@ mod conv2d;
 mod cross_entropy;
 mod fill;
 mod matmul;
+mod measure;
 mod permute;
 mod pool2d;
 mod random;
@@ -80,7 +81,7 @@ impl Case {
 /// Every case, in the order of the ops in the core.
 #[must_use]
 pub fn all() -> Vec<Case> {
-    let files: [fn(&mut Random) -> Vec<Case>; 18] = [
+    let files: [fn(&mut Random) -> Vec<Case>; 19] = [
         conv2d::cases,
         matmul::cases,
         unary::cases,
@@ -99,6 +100,7 @@ pub fn all() -> Vec<Case> {
         step::cases,
         transform::cases,
         clip_norm::cases,
+        measure::cases,
     ];
     files.iter().zip(1..).flat_map(|(cases, seed)| cases(&mut Random::new(seed))).collect()
 }

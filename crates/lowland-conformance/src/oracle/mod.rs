@@ -14,6 +14,7 @@ mod cross_entropy;
 mod fill;
 mod index;
 mod matmul;
+pub(crate) mod measure;
 mod permute;
 mod pool2d;
 mod reduce;
@@ -157,6 +158,7 @@ fn rule(op: &Op) -> Option<Rule<'_>> {
         }
         Op::Transform(op) => Box::new(|_, before| vec![transform::forward(op, &before[0])]),
         Op::ClipNorm(op) => Box::new(|_, before| clip_norm::forward(op, &before[0])),
+        Op::Measure(op) => many(|i| measure::forward::<f64>(op, i)),
         _ => return None,
     })
 }

@@ -1,6 +1,6 @@
 //! Bugs of results, one op each.
 
-use lowland_core::op::{ClipNorm, Conv2d, CrossEntropy, PoolKind, UnaryKind};
+use lowland_core::op::{ClipNorm, Conv2d, CrossEntropy, PoolKind, Segment, UnaryKind};
 use lowland_core::{Backend, Op};
 
 use super::{Faulty, Run, assert_found, corrupt, nudge, set};
@@ -11,7 +11,7 @@ use crate::{Check, Steps, cases, check_with};
 /// Bugs of results: what is planted, the op whose cases are run, and the check that finds it.
 #[test]
 fn wrong_results_are_found() {
-    let bugs: [(&str, Run, Check); 18] = [
+    let bugs: [(&str, Run, Check); 20] = [
         // The bias is not added.
         (
             "batch norm",
@@ -267,6 +267,33 @@ fn wrong_results_are_found() {
                 let first = op.tensors.get(..1).unwrap_or_default();
                 let alone = ClipNorm::new(op.max_norm, first, op.len)?;
                 own.right.run(&Op::ClipNorm(alone), inputs, outputs)
+            },
+            Check::Values,
+        ),
+        // State is read from where the directions lie.
+        (
+            "measure",
+            |own, op, inputs, outputs| {
+                let Op::Measure(op) = op else { return Ok(()) };
+                let shifted = |s: &Segment| match s.param + s.len <= op.state_len {
+                    true => Segment { state: s.param, ..*s },
+                    false => *s,
+                };
+                let segments: Vec<Segment> = op.segments.iter().map(shifted).collect();
+                let mut op = op.clone();
+                op.segments = segments.into();
+                own.right.run(&Op::Measure(op), inputs, outputs)
+            },
+            Check::Values,
+        ),
+        // What rounding takes off a sum is lost.
+        (
+            "measure",
+            |own, op, inputs, outputs| {
+                own.right.run(op, inputs, outputs)?;
+                let rests = outputs[1];
+                own.right
+                    .upload(Values::floats(rests.dtype(), &vec![0.0; rests.len()]).host(), rests)
             },
             Check::Values,
         ),

@@ -82,6 +82,10 @@ fn want(case: &Case, dtype: DType, contents: &Contents) -> Vec<Vec<f64>> {
         Op::Step(step) if dtype == DType::F32 => {
             oracle::step::forward::<f32>(step, inputs[0].floats(), &before)
         }
+        Op::Measure(op) if dtype == DType::F32 => {
+            let inputs: Vec<&[f64]> = inputs.iter().map(|values| values.floats()).collect();
+            oracle::measure::forward::<f32>(op, &inputs)
+        }
         op => oracle::run(op, &inputs, &before),
     }
 }
