@@ -198,6 +198,8 @@ impl Program {
 
     fn call(&self, by: &Compiler, folder: &Path, flags: &[&str], args: &[&str]) -> Result<()> {
         let mut command = clean(&by.command);
+        // Reports name files as the sources do, not where this draft of them lay.
+        command.arg(format!("-fdebug-prefix-map={}=.", folder.display()));
         command.current_dir(folder).args(FLAGS).args(flags).args(args);
         let fails = |what: String| Error::device(NAME, format!("{}: {what}", self.unit));
         let output = command.output().map_err(|e| fails(format!("{}: {e}", by.command)))?;

@@ -7,7 +7,7 @@ mod module;
 mod sanitize;
 mod shim;
 
-pub use sanitize::{Outcome, Sanitizer, sanitized};
+pub use sanitize::{Outcome, Sanitizer, assert_clean, sanitized};
 pub use shim::Shim;
 
 /// In which order the threads of a block take their turns, and blocks theirs. A kernel that forgets to

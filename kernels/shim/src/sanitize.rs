@@ -87,7 +87,7 @@ pub fn sanitized(test: &str, sanitizer: Sanitizer) -> Result<Outcome> {
     let output = Command::new(program)
         .args(["--exact", test, "--nocapture", "--include-ignored", "--test-threads=1"])
         .env("LD_PRELOAD", preload)
-        .env("ASAN_OPTIONS", "detect_leaks=0")
+        .env("ASAN_OPTIONS", "detect_leaks=0:allocator_may_return_null=1")
         .env("UBSAN_OPTIONS", "print_stacktrace=1")
         .env("RUST_BACKTRACE", "0")
         .env(VARIABLE, sanitizer.name())
@@ -99,6 +99,23 @@ pub fn sanitized(test: &str, sanitizer: Sanitizer) -> Result<Outcome> {
         return Err(fails("there is no such test".into()));
     }
     Ok(Outcome { passed: output.status.success(), report })
+}
+
+/// Runs one test of this program under each sanitizer. Where there is no C++ compiler, says that it
+/// skips.
+///
+/// # Panics
+/// Where one of them finds anything, or cannot run, with all that it says.
+pub fn assert_clean(test: &str) {
+    if !crate::available(test) {
+        return;
+    }
+    for sanitizer in [Sanitizer::Address, Sanitizer::Undefined] {
+        match sanitized(test, sanitizer) {
+            Ok(outcome) => assert!(outcome.passed, "{test}, {sanitizer:?}: {}", outcome.report),
+            Err(error) => panic!("{error}"),
+        }
+    }
 }
 
 /// AddressSanitizer's way to say which memory may not be touched.
