@@ -4,7 +4,7 @@ use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use crate::spawn::{cargo, root, run};
-use crate::{guard, layout};
+use crate::{guard, kernels, layout};
 
 /// Runs all checks; the first that fails ends it.
 pub fn all() -> ExitCode {
@@ -20,6 +20,10 @@ pub fn all() -> ExitCode {
     match guard::unavailable() {
         None => steps.push(("the guard against regressions", this(&["guard"]))),
         Some(why) => skipped.push(format!("the guard against regressions: {why}")),
+    }
+    match kernels::unavailable() {
+        None => steps.push(("the kernels", this(&["kernels", "check"]))),
+        Some(why) => skipped.push(format!("the kernels: {why}")),
     }
     let book = root().join("docs");
     if !book.join("book.toml").exists() {

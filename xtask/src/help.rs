@@ -16,6 +16,7 @@ Experiments (built in release form first, then run):
 Development:
   test     all tests, or those whose names hold a filter
   guard    count the instructions of kernels and steps, and compare with the committed figures
+  kernels  compile the CUDA kernels without a GPU, and check what comes of them
   ci       every check that a change has to pass
 
 `cargo xtask COMMAND --help` tells more.
@@ -54,11 +55,38 @@ Arguments:
   --update  write what was counted to benches/instructions.toml
 ";
 
+const KERNELS: &str = "\
+Compile the CUDA kernels without a GPU, and check what comes of them. docs/src/kernels-check.md says
+what each check is for.
+
+Usage: cargo xtask kernels check [--update]
+       cargo xtask kernels ptx
+       cargo xtask kernels hip
+       cargo xtask kernels install [DIR]
+
+Commands:
+  check    compile every unit for sm_80 and sm_90, the optimizer steps of many recipes included. Fails
+           where a register is spilled, a kernel takes more registers than its ceiling or makes fewer
+           accesses of 16 bytes than in kernels/registers.toml, where its argument has another size in
+           Rust, and where kernels/ptx is not current
+  ptx      write kernels/ptx, which machines without a compiler run
+  hip      compile every unit by hipcc for gfx90a and gfx1030, and print the registers; does nothing
+           where hipcc is not installed
+  install  get the compilers of CUDA 13.0 from PyPI, 520 MB, into the user's cache or into DIR, where
+           they are not here yet, and print the folder of their libraries
+
+Arguments:
+  --update  write what was measured to kernels/registers.toml
+
+`check` and `ptx` take the compilers in the folder that LOWLAND_CUDA_TOOLS names, or else those that
+`install` got, or else those of the nvcc on the PATH, of CUDA 13.0. nvcc needs g++ besides.
+";
+
 const CI: &str = "\
 Run every check that a change has to pass, one after the other, and stop at the first that fails:
 the layout of the workspace, formatting, lints, documentation, tests, those of the CPU's kernels with
-each slower instruction set, the guard against regressions where valgrind is installed, and the book
-where mdbook is.
+each slower instruction set, the guard against regressions where valgrind is installed, the kernels
+where the compilers of CUDA 13.0 are, and the book where mdbook is.
 
 Usage: cargo xtask ci
 ";
@@ -68,6 +96,7 @@ pub fn of(command: &str) -> &'static str {
     match command {
         "test" => TEST,
         "guard" => GUARD,
+        "kernels" => KERNELS,
         "ci" => CI,
         _ => ALL,
     }

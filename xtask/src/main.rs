@@ -6,6 +6,7 @@ mod ci;
 mod guard;
 mod help;
 mod isa;
+mod kernels;
 mod layout;
 mod spawn;
 
@@ -24,17 +25,24 @@ fn main() -> ExitCode {
         "train" | "demo" | "data" | "bench" | "figures" | "methods" | "zero-stability" => {
             spawn::lowland(command, rest)
         }
-        "test" | "guard" | "ci" if wants_help => show(help::of(command)),
+        "test" | "guard" | "kernels" | "ci" if wants_help => show(help::of(command)),
         "test" => test(rest),
         "guard" => match rest {
             [] => guard::guard(false),
             [flag] if flag == "--update" => guard::guard(true),
             _ => usage(&format!("`guard` takes `--update` alone, got `{}`", rest.join(" "))),
         },
+        "kernels" => match kernels::Command::parse(rest) {
+            Some(command) => command.run(),
+            None => {
+                eprint!("{}", help::of("kernels"));
+                ExitCode::from(2)
+            }
+        },
         "ci" if rest.is_empty() => ci::all(),
         "ci" => usage(&format!("`ci` takes no arguments, got `{}`", rest.join(" "))),
         "help" | "-h" | "--help" => match rest.first().map(String::as_str) {
-            Some(command @ ("test" | "guard" | "ci")) => show(help::of(command)),
+            Some(command @ ("test" | "guard" | "kernels" | "ci")) => show(help::of(command)),
             Some(
                 command @ ("train" | "demo" | "data" | "bench" | "figures" | "methods"
                 | "zero-stability"),
