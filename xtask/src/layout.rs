@@ -41,7 +41,13 @@ const ARROWS: &[Arrows] = &[
     Arrows {
         name: "lowland-shim",
         uses: &["lowland-core", "lowland-cuda", "lowland-kernels"],
-        tests_use: &["lowland-conformance", "lowland-cpu", "lowland-optim"],
+        tests_use: &[
+            "lowland-conformance",
+            "lowland-cpu",
+            "lowland-models",
+            "lowland-optim",
+            "lowland-tensor",
+        ],
     },
     Arrows { name: "lowland-conformance", uses: &["lowland-core"], tests_use: &[] },
     Arrows {
