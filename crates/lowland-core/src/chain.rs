@@ -190,6 +190,14 @@ impl Chain {
     }
 }
 
+impl FromIterator<Arc<dyn DynStage>> for Chain {
+    fn from_iter<I: IntoIterator<Item = Arc<dyn DynStage>>>(stages: I) -> Self {
+        let stages: Vec<Arc<dyn DynStage>> = stages.into_iter().collect();
+        let slot_counts = stages.iter().map(|stage| stage.slots().len()).collect();
+        Chain { stages, slot_counts }
+    }
+}
+
 /// The ranges of the blocks of so many elements.
 fn blocks(len: usize) -> impl Iterator<Item = Range<usize>> {
     (0..len).step_by(BLOCK_LEN).map(move |start| start..len.min(start + BLOCK_LEN))

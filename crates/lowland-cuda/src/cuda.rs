@@ -1,6 +1,6 @@
 //! The backend.
 
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use lowland_core::{Backend, Buffer, DType, Error, HostMut, HostRef, MemoryStats, Op, Result};
 
@@ -31,6 +31,15 @@ impl Cuda {
     #[must_use]
     pub fn architecture(&self) -> &str {
         self.launcher.driver.architecture()
+    }
+
+    pub(crate) fn launcher(&self) -> &Launcher {
+        &self.launcher
+    }
+
+    /// Holds off the calls of other threads.
+    pub(crate) fn take_turn(&self) -> MutexGuard<'_, ()> {
+        lock(&self.turn)
     }
 
     fn unsupported(&self, op: &str, dtype: DType) -> Error {
@@ -102,7 +111,7 @@ impl Backend for Cuda {
     fn run(&self, op: &Op, inputs: &[&Buffer], outputs: &[&Buffer]) -> Result<()> {
         let dtype = op.check(inputs, outputs)?;
         if !ops::supports(op, dtype) {
-            return Err(self.unsupported(op.name(), dtype));
+            return Err(self.unsupported(&ops::describe(op), dtype));
         }
         let addresses = |buffers: &[&Buffer]| -> Result<Vec<_>> {
             buffers.iter().map(|buffer| self.launcher.address(op.name(), buffer)).collect()

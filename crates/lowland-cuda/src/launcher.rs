@@ -8,6 +8,7 @@ use lowland_core::{DType, Error, Result};
 use crate::args::{Args, RawArgs};
 use crate::driver::{Address, Driver, Kernel, Unit};
 use crate::storage::{DeviceMemory, Pool};
+use crate::tables::Tables;
 
 /// Threads of a block, as `lowland.cuh` has it.
 pub(crate) const THREADS: u64 = 256;
@@ -17,13 +18,14 @@ pub(crate) const THREADS: u64 = 256;
 pub(crate) struct Launcher {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) pool: Arc<Pool>,
+    pub(crate) tables: Tables,
     kernels: Mutex<HashMap<(String, String), Kernel>>,
 }
 
 impl Launcher {
     pub(crate) fn new(driver: Arc<dyn Driver>) -> Self {
         let pool = Arc::new(Pool::new(Arc::clone(&driver)));
-        Launcher { driver, pool, kernels: Mutex::default() }
+        Launcher { driver, pool, tables: Tables::default(), kernels: Mutex::default() }
     }
 
     /// Launches a kernel of a file of `lowland-kernels`.

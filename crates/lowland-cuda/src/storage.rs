@@ -39,6 +39,10 @@ impl Pool {
         Pool { driver, blocks: pool::Pool::default() }
     }
 
+    pub(crate) fn driver(&self) -> &Arc<dyn Driver> {
+        &self.driver
+    }
+
     pub(crate) fn stats(&self) -> lowland_core::MemoryStats {
         self.blocks.stats()
     }

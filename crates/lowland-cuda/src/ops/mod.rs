@@ -5,6 +5,7 @@ mod accumulate;
 mod batch_norm;
 mod binary;
 mod broadcast;
+mod clip_norm;
 mod conv2d;
 mod cross_entropy;
 mod fill;
@@ -17,6 +18,8 @@ mod scaled_sum;
 mod slice;
 mod softmax;
 mod statistics;
+pub(crate) mod step;
+pub(crate) mod transform;
 mod unary;
 
 use lowland_core::{Buffer, DType, Op, Result};
@@ -32,6 +35,8 @@ pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
         Op::Binary(op) => binary::supports(op.kind),
         Op::Reduce(op) => reduce::supports(op.kind),
         Op::Pool2d(op) | Op::Pool2dGrad(op) => pool2d::supports(op),
+        Op::Step(op) => step::lacks(&op.chain).is_none(),
+        Op::Transform(op) => transform::lacks(&*op.transform).is_none(),
         Op::Conv2d(_)
         | Op::Conv2dStatistics(_)
         | Op::Conv2dGradInput(_)
@@ -52,6 +57,7 @@ pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
         | Op::Slice(_)
         | Op::Embed(_)
         | Op::Permute(_)
+        | Op::ClipNorm(_)
         | Op::Fill(_) => true,
         _ => false,
     };
@@ -122,7 +128,26 @@ pub(crate) fn run(
         Op::Embed(op) => slice::embed(op, launcher, exactly(inputs), exactly(outputs)),
         Op::Permute(op) => permute::forward(op, launcher, exactly(inputs), exactly(outputs)),
         Op::Fill(op) => fill::forward(op, launcher, exactly(outputs)),
+        Op::Step(op) => step::forward(op, launcher, exactly(inputs), outputs),
+        Op::Transform(op) => transform::forward(op, launcher, exactly(outputs)),
+        Op::ClipNorm(op) => clip_norm::forward(op, launcher, exactly(outputs)),
         op => Err(launcher.unsupported(op.name())),
+    }
+}
+
+/// What an op is called where it is refused, with what to do about it.
+pub(crate) fn describe(op: &Op) -> String {
+    let lack = match op {
+        Op::Step(op) => step::lacks(&op.chain).map(|why| (step::describe(&op.chain), why)),
+        Op::Transform(op) => {
+            let why = transform::lacks(&*op.transform);
+            why.map(|why| (op.transform.name().to_string(), why))
+        }
+        _ => None,
+    };
+    match lack {
+        Some((what, why)) => format!("{} of [{what}] ({why})", op.name()),
+        None => op.name().into(),
     }
 }
 

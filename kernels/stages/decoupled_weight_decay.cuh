@@ -1,0 +1,11 @@
+// d <- d + weight_decay p, as the last stage
+#pragma once
+#include "step.cuh"
+
+namespace stages {
+
+struct decoupled_weight_decay : Stage<0, 1> {
+    static __device__ inline void apply(const float* c, float p, float& d, float*) { d += c[0] * p; }
+};
+
+}  // namespace stages
