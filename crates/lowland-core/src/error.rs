@@ -138,6 +138,15 @@ pub enum Error {
         message: String,
     },
 
+    /// A library that a device needs is not on this machine.
+    #[error("{backend}: {message}")]
+    MissingLibrary {
+        /// The name of the backend.
+        backend: String,
+        /// What is missing, where it was looked for, and how to get it.
+        message: String,
+    },
+
     /// A derivative was asked of an op that has none.
     #[error("{op} has no derivative; detach its input if none is wanted")]
     NoDerivative {

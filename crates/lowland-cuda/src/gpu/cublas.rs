@@ -7,6 +7,7 @@ use cudarc::cublas::result::{self, CublasError};
 use cudarc::cublas::sys;
 use cudarc::driver::CudaStream;
 
+use super::Fault;
 use super::library::Library;
 use crate::driver::Multiply;
 
@@ -19,10 +20,10 @@ unsafe impl Send for Cublas {}
 
 impl Cublas {
     /// # Errors
-    /// A sentence: what is missing, or what the library says.
-    pub(super) fn open(stream: &CudaStream, tf32: bool) -> Result<Self, String> {
+    /// That it is missing, or what it says.
+    pub(super) fn open(stream: &CudaStream, tf32: bool) -> Result<Self, Fault> {
         if !Library::Cublas.is_present() {
-            return Err(Library::Cublas.missing());
+            return Err(Fault::Missing(Library::Cublas));
         }
         let says = |error: CublasError| format!("cuBLAS cannot be set up: {error}");
         let cublas = Cublas(result::create_handle().map_err(says)?);
@@ -42,8 +43,8 @@ impl Cublas {
     /// Multiplies. No size is 0.
     ///
     /// # Errors
-    /// A sentence: sizes beyond the library's integers, or what it says.
-    pub(super) fn multiply(&mut self, product: &Multiply) -> Result<(), String> {
+    /// Sizes beyond the library's integers, or what it says.
+    pub(super) fn multiply(&mut self, product: &Multiply) -> Result<(), Fault> {
         let Gemm { transpose, sizes, leading } = Gemm::of(product)?;
         let [m, n, k] = sizes;
         let [op_left, op_right] = transpose.map(|transpose| match transpose {
@@ -61,7 +62,8 @@ impl Cublas {
             )
         }
         .map_err(|error| {
-            format!("cuBLAS cannot multiply {} x {} x {}: {error}", product.m, product.k, product.n)
+            let Multiply { m, k, n, .. } = product;
+            Fault::Failed(format!("cuBLAS cannot multiply {m} x {k} by {k} x {n}: {error}"))
         })
     }
 }

@@ -13,6 +13,7 @@ use cudarc::cudnn::sys;
 use cudarc::driver::CudaStream;
 use lowland_core::op::Conv2d;
 
+use super::Fault;
 use super::library::Library;
 use crate::driver::{Address, Convolve};
 use plan::{Algorithm, Pass, Plan};
@@ -35,10 +36,10 @@ unsafe impl Send for Cudnn {}
 
 impl Cudnn {
     /// # Errors
-    /// A sentence: what is missing, or what the library says.
-    pub(super) fn open(stream: &CudaStream, tf32: bool) -> Result<Self, String> {
+    /// That it is missing, or what it says.
+    pub(super) fn open(stream: &CudaStream, tf32: bool) -> Result<Self, Fault> {
         if !Library::Cudnn.is_present() {
-            return Err(Library::Cudnn.missing());
+            return Err(Fault::Missing(Library::Cudnn));
         }
         check_version(result::get_version())?;
         let cannot = |error: CudnnError| format!("cuDNN cannot be set up: {}", says(error));
@@ -51,12 +52,12 @@ impl Cudnn {
     /// Bytes of scratch memory for a convolution.
     ///
     /// # Errors
-    /// A sentence: sizes that the library does not take, or what it says.
+    /// Sizes that the library does not take, or what it says.
     pub(super) fn workspace_bytes(
         &mut self,
         conv: &Conv2d,
         what: Convolve,
-    ) -> Result<usize, String> {
+    ) -> Result<usize, Fault> {
         Ok(self.plan(conv, Pass::of(what))?.workspace_bytes)
     }
 
@@ -69,7 +70,7 @@ impl Cudnn {
         conv: &Conv2d,
         what: Convolve,
         workspace: Address,
-    ) -> Result<(), String> {
+    ) -> Result<(), Fault> {
         let handle = self.handle.0;
         let plan = self.plan(conv, Pass::of(what))?;
         let (x, w, y) = (plan.x.get(), plan.w.get(), plan.y.get());
@@ -138,11 +139,11 @@ impl Cudnn {
                 _ => unreachable!("a plan is kept under its pass"),
             }
         };
-        ran.map_err(|error| format!("cuDNN cannot compute {conv:?}: {}", says(error)))
+        ran.map_err(|error| format!("cuDNN cannot compute {conv:?}: {}", says(error)).into())
     }
 
     /// The plan for a convolution: made when it is first met.
-    fn plan(&mut self, conv: &Conv2d, pass: Pass) -> Result<&Plan, String> {
+    fn plan(&mut self, conv: &Conv2d, pass: Pass) -> Result<&Plan, Fault> {
         use std::collections::hash_map::Entry;
         match self.plans.entry((*conv, pass)) {
             Entry::Occupied(entry) => Ok(entry.into_mut()),

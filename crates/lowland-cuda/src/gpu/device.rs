@@ -18,7 +18,7 @@ use super::library::Library;
 use super::modules::{Function, Modules};
 use super::open::{OpenError, Options, check_driver};
 use super::staging::Staging;
-use super::{failed, says};
+use super::{Fault, failed, says};
 use crate::driver::{Address, Convolve, Driver, Kernel, Multiply, RawArgs, Unit};
 use crate::launcher::{THREADS, lock};
 
@@ -99,13 +99,10 @@ impl Gpu {
     }
 
     /// Runs something with cuDNN, which is opened where it is not.
-    fn with_cudnn<T>(
-        &self,
-        run: impl FnOnce(&mut Cudnn) -> std::result::Result<T, String>,
-    ) -> Result<T> {
+    fn with_cudnn<T>(&self, run: impl FnOnce(&mut Cudnn) -> Result<T, Fault>) -> Result<T> {
         self.bind()?;
         let open = || Cudnn::open(&self.stream, self.options.tf32);
-        with(&self.cudnn, open, run).map_err(|message| Error::device(&self.name, message))
+        with(&self.cudnn, open, run).map_err(|fault| fault.of(&self.name))
     }
 }
 
@@ -264,7 +261,7 @@ impl Driver for Gpu {
         self.bind()?;
         let open = || Cublas::open(&self.stream, self.options.tf32);
         with(&self.cublas, open, |cublas| cublas.multiply(product))
-            .map_err(|message| Error::device(&self.name, message))
+            .map_err(|fault| fault.of(&self.name))
     }
 
     fn multiprocessors(&self) -> u32 {

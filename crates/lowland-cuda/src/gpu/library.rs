@@ -65,14 +65,16 @@ impl Library {
     }
 
     fn missing_on(self, path: &str) -> String {
-        let path = match path {
-            "" => "LD_LIBRARY_PATH is empty".to_string(),
-            path => format!("LD_LIBRARY_PATH is {path}"),
+        let folders = path.split(':').filter(|folder| !folder.is_empty()).count();
+        let path = match folders {
+            0 => "on LD_LIBRARY_PATH, which is empty".to_string(),
+            1 => format!("in {path}, as LD_LIBRARY_PATH says"),
+            folders => format!("in the {folders} folders of LD_LIBRARY_PATH"),
         };
         let (title, file, advice) = (self.title(), self.file(), self.advice());
         format!(
-            "{title} was not found: looked for {file} where the system keeps its libraries and on \
-             LD_LIBRARY_PATH ({path}); {advice}"
+            "{title} was not found: looked for {file} where the system keeps its libraries and {path}; \
+             {advice}"
         )
     }
 
@@ -103,19 +105,19 @@ mod tests {
         assert_eq!(
             Library::Nvrtc.missing_on(""),
             "NVRTC, which compiles the kernels, was not found: looked for libnvrtc.so.13 where the \
-             system keeps its libraries and on LD_LIBRARY_PATH (LD_LIBRARY_PATH is empty); `pip \
-             install nvidia-cuda-nvrtc==13.0.88` has it, in the folder nvidia/cu13/lib of Python's \
+             system keeps its libraries and on LD_LIBRARY_PATH, which is empty; `pip install \
+             nvidia-cuda-nvrtc==13.0.88` has it, in the folder nvidia/cu13/lib of Python's \
              site-packages: put that folder on LD_LIBRARY_PATH"
         );
-        for (library, package) in ALL.into_iter().zip([
-            "driver, 580",
-            "nvidia-cuda-nvrtc",
-            "nvidia-cublas",
-            "nvidia-cudnn-cu13",
-        ]) {
-            let sentence = library.missing_on("/opt/cuda/lib");
-            for part in [library.file(), "/opt/cuda/lib", package] {
-                assert!(sentence.contains(part), "{sentence}: {part}");
+        let packages =
+            ["driver, 580 or newer", "nvidia-cuda-nvrtc", "nvidia-cublas", "nvidia-cudnn-cu13"];
+        for (library, package) in ALL.into_iter().zip(packages) {
+            for (path, said) in [("/opt/lib", "in /opt/lib, as"), ("/a:/b", "in the 2 folders of")]
+            {
+                let sentence = library.missing_on(path);
+                for part in [library.file(), said, package] {
+                    assert!(sentence.contains(part), "{sentence}: {part}");
+                }
             }
         }
     }

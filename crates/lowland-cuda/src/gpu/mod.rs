@@ -21,6 +21,33 @@ use cudarc::driver::DriverError;
 use cudarc::driver::sys::CUresult;
 use lowland_core::Error;
 
+/// Why a library did not do what it was asked.
+#[derive(Debug, PartialEq, Eq)]
+enum Fault {
+    /// It is not on this machine.
+    Missing(library::Library),
+    /// What it says, in a sentence.
+    Failed(String),
+}
+
+impl Fault {
+    /// The error of the backend of that name.
+    fn of(self, backend: &str) -> Error {
+        match self {
+            Fault::Missing(library) => {
+                Error::MissingLibrary { backend: backend.into(), message: library.missing() }
+            }
+            Fault::Failed(message) => Error::device(backend, message),
+        }
+    }
+}
+
+impl From<String> for Fault {
+    fn from(message: String) -> Self {
+        Fault::Failed(message)
+    }
+}
+
 /// What the CUDA driver said, in its words; for errors of calls that were made, where there is a
 /// driver to ask.
 fn says(error: DriverError) -> String {

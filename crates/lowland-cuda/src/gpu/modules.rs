@@ -11,8 +11,9 @@ use cudarc::driver::{CudaContext, DriverError, result, sys};
 use lowland_core::{Error, Result};
 
 use super::cache::Cache;
+use super::library::Library;
 use super::nvrtc::{self, Target};
-use super::{failed, library::Library};
+use super::{Fault, failed};
 use crate::driver::Unit;
 use crate::launcher::lock;
 
@@ -55,7 +56,7 @@ impl Modules {
             return Ok(Arc::clone(module));
         }
         let image = image(unit, &fingerprint, &self.target, &self.cache)
-            .map_err(|message| Error::device(&self.name, message))?;
+            .map_err(|fault| fault.of(&self.name))?;
         let module = Module::load(&self.context, &image)
             .map_err(|error| failed(&self.name, &format!("load {}", unit.name), error))?;
         let module = Arc::new(module);
@@ -68,36 +69,24 @@ impl Modules {
 /// PTX that comes with the program, with a zero at its end.
 ///
 /// # Errors
-/// A sentence that says what the compiler says, or which library is missing.
-fn image(
-    unit: &Unit,
-    fingerprint: &str,
-    target: &Target,
-    cache: &Cache,
-) -> std::result::Result<Vec<u8>, String> {
+/// What the compiler says, or that it is missing.
+fn image(unit: &Unit, fingerprint: &str, target: &Target, cache: &Cache) -> Result<Vec<u8>, Fault> {
     let Some(version) = nvrtc::version() else {
-        return precompiled(unit, fingerprint, &Library::Nvrtc.missing());
+        return precompiled(fingerprint).ok_or(Fault::Missing(Library::Nvrtc));
     };
     let key = key(fingerprint, target, version);
     if let Some(cubin) = cache.get(&key) {
         return Ok(cubin);
     }
-    let cubin = nvrtc::compile(unit, target).map_err(|error| error.to_string())?;
+    let cubin = nvrtc::compile(unit, target).map_err(|error| Fault::Failed(error.to_string()))?;
     // Where nothing can be kept, the next process compiles again; that is no reason to stop this one.
     let _ = cache.put(&key, &cubin);
     Ok(cubin)
 }
 
-/// The PTX of a unit that comes with the program.
-fn precompiled(
-    unit: &Unit,
-    fingerprint: &str,
-    missing: &str,
-) -> std::result::Result<Vec<u8>, String> {
-    match lowland_kernels::ptx(fingerprint) {
-        Some(ptx) => Ok([ptx.text.as_bytes(), b"\0"].concat()),
-        None => Err(format!("{} has to be compiled first, and {missing}", unit.name)),
-    }
+/// The PTX that comes with the program for a unit of that fingerprint.
+fn precompiled(fingerprint: &str) -> Option<Vec<u8>> {
+    lowland_kernels::ptx(fingerprint).map(|ptx| [ptx.text.as_bytes(), b"\0"].concat())
 }
 
 /// A name for the code of a unit: its text, the options, which hold the architecture, and the compiler.
@@ -247,17 +236,24 @@ mod tests {
     #[test]
     fn a_unit_that_comes_compiled_needs_no_compiler() {
         for ptx in lowland_kernels::PTX {
-            let unit = Unit { name: ptx.unit.into(), text: String::new() };
-            let image = precompiled(&unit, ptx.fingerprint, "no compiler").unwrap();
+            let image = precompiled(ptx.fingerprint).unwrap();
             assert_eq!(image.len(), ptx.text.len() + 1);
             assert_eq!(image.last(), Some(&0));
         }
-        let unit = Unit { name: "step/new".into(), text: String::new() };
-        let error = precompiled(&unit, "unheard of", "the compiler is not there; get it");
-        assert_eq!(
-            error.unwrap_err(),
-            "step/new has to be compiled first, and the compiler is not there; get it"
-        );
+        assert_eq!(precompiled("unheard of"), None);
+    }
+
+    #[test]
+    fn without_a_compiler_another_unit_names_it() {
+        if nvrtc::version().is_none() {
+            let unit = Unit { name: "step/new".into(), text: "// new".into() };
+            let cache = Cache::in_folder(std::path::Path::new("unused"));
+            let fault = image(&unit, "unheard of", &Target::Cubin(90), &cache).unwrap_err();
+            assert_eq!(fault, Fault::Missing(Library::Nvrtc));
+            let error = fault.of("cuda:0");
+            assert!(matches!(error, Error::MissingLibrary { .. }));
+            assert!(error.to_string().starts_with("cuda:0: NVRTC, which compiles"), "{error}");
+        }
     }
 
     #[test]

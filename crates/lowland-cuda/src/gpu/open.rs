@@ -31,7 +31,7 @@ impl Options {
 #[non_exhaustive]
 pub enum OpenError {
     /// The driver's library is not on this machine.
-    #[error("cuda:{index}: {missing}, on a machine with an NVIDIA GPU; `--device cpu` needs none")]
+    #[error("cuda:{index}: {missing}, on a machine with an NVIDIA GPU, or use the CPU")]
     NoDriver {
         /// The device that was asked for.
         index: usize,
@@ -118,7 +118,7 @@ mod tests {
     fn errors_say_what_is_missing_and_what_to_do() {
         let no_driver = OpenError::NoDriver { index: 2, missing: Library::Driver.missing() };
         let text = no_driver.to_string();
-        for part in ["cuda:2", "libcuda.so.1", "580", "--device cpu"] {
+        for part in ["cuda:2", "libcuda.so.1", "580", "or use the CPU"] {
             assert!(text.contains(part), "{text}");
         }
         assert_eq!(
