@@ -36,7 +36,7 @@ const ARROWS: &[Arrows] = &[
     Arrows {
         name: "lowland-cuda",
         uses: &["lowland-core", "lowland-kernels", "lowland-optim"],
-        tests_use: &["lowland-conformance"],
+        tests_use: &["lowland-conformance", "lowland-cpu"],
     },
     Arrows {
         name: "lowland-shim",
