@@ -55,6 +55,7 @@ const ARROWS: &[Arrows] = &[
         uses: &[
             "lowland-core",
             "lowland-cpu",
+            "lowland-cuda",
             "lowland-data",
             "lowland-models",
             "lowland-optim",

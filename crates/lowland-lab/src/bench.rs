@@ -113,7 +113,9 @@ fn measure(options: &Options) -> Result<Report> {
     let mut step = 0;
     let mut train = |trainer: &mut Trainer| {
         step += 1;
-        trainer.step(&batch, &Clock::at_step(step, 0.01)).map(drop)
+        trainer.step(&batch, &Clock::at_step(step, 0.01))?;
+        // A GPU is handed the update and is not waited for, except here.
+        Ok(trainer.device().sync()?)
     };
     let infer = |trainer: &mut Trainer| trainer.evaluate(&batch).map(drop);
     for _ in 0..options.warmup.max(1) {

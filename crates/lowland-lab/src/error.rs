@@ -36,6 +36,10 @@ pub enum Error {
     #[error(transparent)]
     Engine(Box<lowland_core::Error>),
 
+    /// A device cannot be opened.
+    #[error(transparent)]
+    Device(Box<lowland_cuda::OpenError>),
+
     /// A file or folder cannot be used.
     #[error("cannot {action} `{}`: {source}; {}", path.display(), advice(source))]
     File {
@@ -96,27 +100,34 @@ impl Error {
         move |source| Error::File { action, path: path.to_path_buf(), source }
     }
 
-    /// What the engine says where memory could not be had: a mistake in a size.
-    pub(crate) fn out_of_memory(&self) -> Option<&lowland_core::Error> {
-        let engine = match self {
-            Error::Engine(error) => error,
+    /// What the engine says, whichever crate passed it on.
+    fn engine(&self) -> Option<&lowland_core::Error> {
+        match self {
+            Error::Engine(error) => Some(error),
             Error::Model(error) => match &**error {
-                lowland_models::Error::Engine(error) => error,
-                _ => return None,
+                lowland_models::Error::Engine(error) => Some(error),
+                _ => None,
             },
             Error::Optimizer(error) => match &**error {
-                lowland_optim::Error::Core(error) => error,
-                _ => return None,
+                lowland_optim::Error::Core(error) => Some(error),
+                _ => None,
             },
-            _ => return None,
-        };
-        matches!(engine, lowland_core::Error::OutOfMemory { .. }).then_some(engine)
+            _ => None,
+        }
+    }
+
+    /// What the engine says where memory could not be had: a mistake in a size.
+    pub(crate) fn out_of_memory(&self) -> Option<&lowland_core::Error> {
+        let is =
+            |error: &&lowland_core::Error| matches!(error, lowland_core::Error::OutOfMemory { .. });
+        self.engine().filter(is)
     }
 
     /// The program's exit code: 2 where the user can put it right, 1 for everything else.
     #[must_use]
     pub fn exit_code(&self) -> u8 {
-        if self.out_of_memory().is_some() {
+        use lowland_core::Error::{MissingLibrary, OutOfMemory};
+        if matches!(self.engine(), Some(OutOfMemory { .. } | MissingLibrary { .. })) {
             return 2;
         }
         let internal = match self {
@@ -149,6 +160,7 @@ from! {
     Model: lowland_models::Error,
     Optimizer: lowland_optim::Error,
     Engine: lowland_core::Error,
+    Device: lowland_cuda::OpenError,
 }
 
 /// What to do about an error of the system.

@@ -121,7 +121,7 @@ fn mistakes_are_told_with_exit_code_2_and_leave_nothing() {
     fs::write(folder.path().join("file"), "").unwrap();
     fs::create_dir(folder.path().join("full")).unwrap();
     fs::write(folder.path().join("full/file"), "").unwrap();
-    let cases: [(&[&str], &[&str]); 15] = [
+    let cases: [(&[&str], &[&str]); 18] = [
         (&["train", "none.toml"], &["none.toml", "check the path"]),
         (&["train", "small.toml", "--set", "epochs=1"], &["--set epochs=1", "`train.epochs`"]),
         (&["train", "small.toml", "--set", "train.epochs=0"], &["`train.epochs`", "at least 1"]),
@@ -129,6 +129,9 @@ fn mistakes_are_told_with_exit_code_2_and_leave_nothing() {
         (&["train", "small.toml", "--out", "full"], &["`full` is not empty", "--out"]),
         (&["train", "small.toml", "--out", "/proc/lowland"], &["/proc/lowland"]),
         (&["train", "small.toml", "--threads", "0"], &["1 to 1024"]),
+        (&["train", "small.toml", "--device", "gpu"], &["cpu, cuda:N"]),
+        (&["train", "small.toml", "--device", "cuda:999999"], &["cuda:999999"]),
+        (&["bench", "--device", "cuda:999999"], &["cuda:999999"]),
         (&["demo", "--out", "full"], &["`full` is not empty"]),
         (&["data", "info", "digit"], &["did you mean `digits`?"]),
         (&["data", "import", "x", "--from", "none", "--to", "data"], &["none"]),
@@ -151,6 +154,25 @@ fn mistakes_are_told_with_exit_code_2_and_leave_nothing() {
         fs::read_dir(folder.path()).unwrap().map(|e| e.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["file", "full", "small.toml"]);
+}
+
+/// Where there is a driver, tests of lowland-cuda take the device.
+#[test]
+fn without_a_driver_a_gpu_is_told_to_be_missing_in_one_sentence() {
+    let folder = folder();
+    let output = output(folder.path(), &["train", "small.toml", "--device", "cuda:0"]);
+    let text = stderr(&output);
+    if !text.contains("libcuda.so.1") {
+        println!("SKIP: this machine has NVIDIA's driver");
+        return;
+    }
+    assert_eq!(output.status.code(), Some(2), "{text}");
+    assert!(text.starts_with("error: cuda:0: the NVIDIA driver was not found: "), "{text}");
+    assert_eq!(text.trim_end().lines().count(), 1, "{text}");
+    for part in ["LD_LIBRARY_PATH", "580 or newer", "or use the CPU"] {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+    assert_eq!(stdout(&output), "");
 }
 
 #[test]

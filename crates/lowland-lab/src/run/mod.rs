@@ -79,7 +79,7 @@ pub struct RunInfo {
     /// Threads that the device computes on.
     pub threads: usize,
     /// The instruction set of the device's kernels.
-    pub instruction_set: &'static str,
+    pub instruction_set: String,
     /// Threads that prepare batches.
     pub loader_workers: usize,
 }

@@ -199,8 +199,8 @@ pub struct Bench {
 /// What computes. Results do not depend on the number of threads.
 #[derive(Debug, Args)]
 pub struct Device {
-    /// The device.
-    #[arg(long, default_value = "cpu", value_parser = clap::builder::PossibleValuesParser::new(device::names()))]
+    /// The device: cpu, or cuda:N for an NVIDIA GPU, counted from 0.
+    #[arg(long, default_value = "cpu", value_parser = device::check_name)]
     pub device: String,
     /// Threads to compute on [default: one a core].
     #[arg(long)]
