@@ -1,8 +1,9 @@
 //! Units to shared libraries, by a C++ compiler, kept in a cache below the target folder.
 //!
 //! What a library is made of (the unit, the files it includes, the shim, the flags, the compiler) is
-//! hashed to the name of its folder. A folder is made beside its place and renamed, so that programs
-//! that need the same one at the same time do not meet.
+//! hashed to the name of its folder; so is the shim's own part, which all are linked with. A folder is
+//! made beside its place and renamed, so that programs that need the same one at the same time do not
+//! meet.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,9 @@ use lowland_cuda::driver::Unit;
 use crate::Sanitizer;
 use crate::shim::NAME;
 
-/// The shim, which every library is linked with.
-const SHIM: [(&str, &str); 2] =
-    [("shim.h", include_str!("../cpp/shim.h")), ("shim.cpp", include_str!("../cpp/shim.cpp"))];
+/// What kernels see of the shim, and what every library is linked with.
+const HEADER: (&str, &str) = ("shim.h", include_str!("../cpp/shim.h"));
+const RUNTIME: (&str, &str) = ("shim.cpp", include_str!("../cpp/shim.cpp"));
 /// Flags of all that is compiled: no contraction, so that arithmetic is that of the source.
 const FLAGS: &[&str] = &[
     "-std=c++17",
@@ -94,7 +95,7 @@ pub(crate) fn compilers_file(name: &str) -> Result<PathBuf> {
     Err(Error::device(NAME, format!("{} has no {name}: install it", compiler.command)))
 }
 
-/// All that a library is made of.
+/// All that a library is made of, but for the shim's own part.
 #[derive(Debug)]
 pub(crate) struct Program {
     /// The unit's name, for messages.
@@ -115,10 +116,8 @@ impl Program {
     ) -> Self {
         let main = file_name(&unit.name);
         let text = source(&unit.name).unwrap_or_else(|| unit.text.clone());
-        let mut files: BTreeMap<_, _> =
-            SHIM.iter().map(|(name, text)| ((*name).to_string(), (*text).to_string())).collect();
         let mut wanted = includes(&text);
-        files.insert(main.clone(), text);
+        let mut files = BTreeMap::from([(HEADER.0.into(), HEADER.1.into()), (main.clone(), text)]);
         while let Some(name) = wanted.pop() {
             if files.contains_key(&name) {
                 continue;
@@ -132,76 +131,92 @@ impl Program {
         Program { unit: unit.name.clone(), main, files, sanitizer }
     }
 
-    /// The flags of the unit's own text.
-    fn flags(&self) -> &'static [&'static str] {
-        match self.sanitizer {
-            None => &[],
-            Some(sanitizer) => sanitizer.flags(),
-        }
-    }
-
-    /// The hash of all that the library depends on.
-    fn key(&self, compiler: &Compiler) -> String {
-        let mut hasher = blake3::Hasher::new();
-        let mut add = |text: &str| {
-            hasher.update(&(text.len() as u64).to_le_bytes());
-            hasher.update(text.as_bytes());
-        };
-        [&compiler.command, &compiler.version, &self.main].into_iter().for_each(|text| add(text));
-        FLAGS.iter().chain(self.flags()).for_each(|flag| add(flag));
-        for (name, text) in &self.files {
-            add(name);
-            add(text);
-        }
-        hasher.finalize().to_hex()[..32].to_string()
-    }
-
     /// The library: compiled now, or before.
     ///
     /// # Errors
     /// What the compiler says, or the file system.
     pub(crate) fn library(&self) -> Result<PathBuf> {
         let compiler = compiler().map_err(|what| Error::device(NAME, what))?;
+        let flags = self.sanitizer.map_or(&[][..], Sanitizer::flags);
+        let unit = [flags, &["-shared", "-x", "c++", &self.main]].concat();
+        let runtime = runtime(compiler)?;
+        let linked = runtime.to_string_lossy();
+        let folder = Folder { files: &self.files, args: &unit, linked: Some(&linked) };
+        folder.make(compiler, &self.unit, "unit.so")
+    }
+}
+
+/// The shim's own part. It is never instrumented: it moves between stacks.
+///
+/// # Errors
+/// As [`Program::library`].
+fn runtime(compiler: &Compiler) -> Result<PathBuf> {
+    let files = [HEADER, RUNTIME].map(|(name, text)| (name.to_string(), text.to_string())).into();
+    let folder = Folder { files: &files, args: &["-O2", "-c", RUNTIME.0], linked: None };
+    folder.make(compiler, RUNTIME.0, "shim.o")
+}
+
+/// What goes into a folder of the cache, and what is made of it.
+struct Folder<'a> {
+    files: &'a BTreeMap<String, String>,
+    /// Of the compiler, besides [`FLAGS`].
+    args: &'a [&'a str],
+    /// An object file of another folder; its path is a hash of what it is made of.
+    linked: Option<&'a str>,
+}
+
+impl Folder<'_> {
+    /// The hash of all that its product depends on.
+    fn key(&self, compiler: &Compiler) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let mut add = |text: &str| {
+            hasher.update(&(text.len() as u64).to_le_bytes());
+            hasher.update(text.as_bytes());
+        };
+        [compiler.command.as_str(), &compiler.version].into_iter().for_each(&mut add);
+        FLAGS.iter().chain(self.args).copied().chain(self.linked).for_each(&mut add);
+        self.files.iter().flat_map(|(name, text)| [name, text]).for_each(|text| add(text));
+        hasher.finalize().to_hex()[..32].to_string()
+    }
+
+    /// The path of the product, made now or before; `subject` is what messages are about.
+    fn make(&self, compiler: &Compiler, subject: &str, product: &str) -> Result<PathBuf> {
+        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let cache = target_folder().join("shim");
         let folder = cache.join(self.key(compiler));
-        let library = folder.join("unit.so");
-        if library.exists() {
-            return Ok(library);
+        let path = folder.join(product);
+        if path.exists() {
+            return Ok(path);
         }
-        static COUNT: AtomicUsize = AtomicUsize::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let draft = cache.join(format!("draft-{}-{count}", std::process::id()));
-        let made = self.compile(compiler, &draft).and_then(|()| {
+        let made = self.compile(compiler, subject, &draft, product).and_then(|()| {
             match fs::rename(&draft, &folder) {
                 // Another was faster; theirs is the same.
-                Err(_) if library.exists() => Ok(()),
+                Err(_) if path.exists() => Ok(()),
                 renamed => renamed.map_err(|error| file_error(&folder, &error)),
             }
         });
+        // Gone where it was renamed; otherwise of no use.
         let _ = fs::remove_dir_all(&draft);
-        made.map(|()| library)
+        made.map(|()| path)
     }
 
-    /// Writes all files to a folder, and the library to `unit.so` in it.
-    fn compile(&self, compiler: &Compiler, folder: &Path) -> Result<()> {
-        for (name, text) in &self.files {
-            let path = folder.join(name);
-            let parent = path.parent().unwrap_or(folder);
+    fn compile(&self, by: &Compiler, subject: &str, draft: &Path, product: &str) -> Result<()> {
+        for (name, text) in self.files {
+            let path = draft.join(name);
+            let parent = path.parent().unwrap_or(draft);
             let written = fs::create_dir_all(parent).and_then(|()| fs::write(&path, text));
             written.map_err(|error| file_error(&path, &error))?;
         }
-        // The shim itself is never instrumented: it moves between stacks.
-        self.call(compiler, folder, &[], &["-O2", "-c", "shim.cpp", "-o", "shim.o"])?;
-        let unit = ["-shared", "-x", "c++", &self.main, "-x", "none", "shim.o", "-o", "unit.so"];
-        self.call(compiler, folder, self.flags(), &unit)
-    }
-
-    fn call(&self, by: &Compiler, folder: &Path, flags: &[&str], args: &[&str]) -> Result<()> {
         let mut command = clean(&by.command);
         // Reports name files as the sources do, not where this draft of them lay.
-        command.arg(format!("-fdebug-prefix-map={}=.", folder.display()));
-        command.current_dir(folder).args(FLAGS).args(flags).args(args);
-        let fails = |what: String| Error::device(NAME, format!("{}: {what}", self.unit));
+        command.arg(format!("-fdebug-prefix-map={}=.", draft.display()));
+        command.current_dir(draft).args(FLAGS).args(self.args).args(["-o", product]);
+        if let Some(linked) = self.linked {
+            command.args(["-x", "none", linked]);
+        }
+        let fails = |what: String| Error::device(NAME, format!("{subject}: {what}"));
         let output = command.output().map_err(|e| fails(format!("{}: {e}", by.command)))?;
         if output.status.success() {
             return Ok(());
@@ -254,7 +269,8 @@ mod tests {
                 _ => None,
             };
             let unit = unit("unit.cu", "#include \"a.cuh\"\n");
-            Program::new(&unit, source, None).key(&compiler)
+            let files = &Program::new(&unit, source, None).files;
+            Folder { files, args: &[], linked: None }.key(&compiler)
         };
         assert_eq!(key("int a;", "int b;"), key("int a;", "int c;"));
         assert_ne!(key("int a;", "int b;"), key("int c;", "int b;"));

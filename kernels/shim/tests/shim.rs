@@ -1,5 +1,6 @@
 //! What the shim promises: kernels run as on a device, and mistakes of theirs are errors.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use lowland_core::op::Fill;
@@ -202,6 +203,25 @@ fn a_buffer_ends_where_it_was_asked_to() {
     let y = cuda.allocate(1000, DType::F32).unwrap();
     let error = cuda.run(&Op::Fill(Fill { len: 1000, value: 0.0 }), &[], &[&y]).unwrap_err();
     assert!(error.to_string().ends_with("byte 4000 of 4000 in use"), "{error}");
+}
+
+#[test]
+fn without_a_compiler_tests_skip_unless_they_must_not() {
+    let run = |required: &str| {
+        let output = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "threads_know_their_places", "--nocapture"])
+            .env("CXX", "no-such-compiler")
+            .env("LOWLAND_REQUIRE_SHIM", required)
+            .output()
+            .unwrap();
+        let text = [output.stdout, output.stderr].concat();
+        (output.status.success(), String::from_utf8(text).unwrap())
+    };
+    let (passed, text) = run("0");
+    let skip = "SKIP threads_know_their_places: there is no C++ compiler `no-such-compiler`";
+    assert!(passed && text.contains(skip), "{text}");
+    let (passed, text) = run("1");
+    assert!(!passed && text.contains("install g++, or name one in CXX"), "{text}");
 }
 
 #[test]
