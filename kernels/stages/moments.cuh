@@ -7,8 +7,14 @@ struct Moments {
     static constexpr int SCALARS = 6;
     float beta1, beta1_rest, beta2, beta2_rest, root_correction, eps;
 
-    explicit __device__ inline Moments(const float* c)
-        : beta1(c[0]), beta1_rest(c[1]), beta2(c[2]), beta2_rest(c[3]), root_correction(c[4]), eps(c[5]) {}
+    template <class T>
+    explicit __device__ inline Moments(const T* c)
+        : beta1((float)c[0]),
+          beta1_rest((float)c[1]),
+          beta2((float)c[2]),
+          beta2_rest((float)c[3]),
+          root_correction((float)c[4]),
+          eps((float)c[5]) {}
 
     // m <- beta1 m + (1 - beta1) g,   v <- beta2 v + (1 - beta2) g^2
     __device__ inline void update(float g, float& m, float& v) const {

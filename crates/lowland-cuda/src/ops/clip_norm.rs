@@ -11,7 +11,7 @@ use crate::tables::{CHUNK, Content};
 const FILE: &str = "ops/clip_norm.cu";
 
 /// Sums that `exact_sum.cuh` can add up.
-const MAX_SUMS: usize = 1 << 22;
+pub(super) const MAX_SUMS: usize = 1 << 22;
 
 args! {
     struct ClipNormArgs {

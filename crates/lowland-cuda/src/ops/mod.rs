@@ -10,6 +10,7 @@ mod conv2d;
 mod cross_entropy;
 mod fill;
 mod matmul;
+mod measure;
 mod permute;
 mod pool2d;
 mod reduce;
@@ -35,6 +36,7 @@ pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
         Op::Binary(op) => binary::supports(op.kind),
         Op::Reduce(op) => reduce::supports(op.kind),
         Op::Pool2d(op) | Op::Pool2dGrad(op) => pool2d::supports(op),
+        Op::Measure(op) => measure::lacks(op).is_none(),
         Op::Step(op) => step::lacks(&op.chain).is_none(),
         Op::Transform(op) => transform::lacks(&*op.transform).is_none(),
         Op::Conv2d(_)
@@ -130,6 +132,7 @@ pub(crate) fn run(
         Op::Fill(op) => fill::forward(op, launcher, exactly(outputs)),
         Op::Step(op) => step::forward(op, launcher, exactly(inputs), outputs),
         Op::Transform(op) => transform::forward(op, launcher, exactly(outputs)),
+        Op::Measure(op) => measure::forward(op, launcher, inputs, exactly(outputs)),
         Op::ClipNorm(op) => clip_norm::forward(op, launcher, exactly(outputs)),
         op => Err(launcher.unsupported(op.name())),
     }
@@ -143,6 +146,7 @@ pub(crate) fn describe(op: &Op) -> String {
             let why = transform::lacks(&*op.transform);
             why.map(|why| (op.transform.name().to_string(), why))
         }
+        Op::Measure(op) => measure::lacks(op).map(|why| (op.measure.name().to_string(), why)),
         _ => None,
     };
     match lack {

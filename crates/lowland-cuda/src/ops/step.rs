@@ -10,7 +10,7 @@ use crate::launcher::Launcher;
 use crate::tables::{CHUNK, Content};
 
 /// State slots that a kernel takes, as `step.cuh` has it.
-const MAX_SLOTS: usize = 16;
+pub(super) const MAX_SLOTS: usize = 16;
 /// Scalars that a kernel takes, as `step.cuh` has it.
 const MAX_SCALARS: usize = 96;
 
@@ -122,7 +122,7 @@ pub(crate) fn run(
 }
 
 /// The segments in chunks, in the order in which they come.
-fn table(segments: &[Segment]) -> Content {
+pub(super) fn table(segments: &[Segment]) -> Content {
     let mut content = Content::default();
     for &Segment { param, state, len } in segments {
         for start in (0..len).step_by(CHUNK) {
