@@ -58,7 +58,11 @@ impl Pool {
             Some(Block { driver: Arc::clone(&self.driver), address, bytes })
         };
         let block = self.blocks.take(self.driver.name(), bytes, fresh);
-        let block = block.map_err(|error| out_of_memory(error, self.driver.free_memory()))?;
+        let block = block.map_err(|error| match self.driver.sync() {
+            // The device has failed before, and gives no memory for that reason.
+            Err(failure) => failure,
+            Ok(()) => out_of_memory(error, self.driver.free_memory()),
+        })?;
         self.driver.lend(block.address, block.bytes, bytes);
         let (block, labels) = (Some(block), Labels::default());
         Ok(DeviceMemory { block, pool: Arc::clone(self), labels })

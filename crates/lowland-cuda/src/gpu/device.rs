@@ -146,6 +146,15 @@ fn with<L, T, E>(
     }
 }
 
+impl Drop for Gpu {
+    fn drop(&mut self) {
+        // The libraries give back what they hold in the context of this thread.
+        let context = self.context();
+        context.record_err(context.bind_to_thread());
+        context.record_err(self.stream.synchronize());
+    }
+}
+
 impl Driver for Gpu {
     fn name(&self) -> &str {
         &self.name
@@ -156,9 +165,20 @@ impl Driver for Gpu {
     }
 
     fn allocate(&self, bytes: usize) -> Option<Address> {
-        self.bind().ok()?;
+        let context = self.context();
         // SAFETY: plain memory, whose contents are unspecified; the driver aligns it to 256 bytes.
-        unsafe { result::malloc_sync(bytes) }.ok().map(Address)
+        let allocated =
+            context.bind_to_thread().and_then(|()| unsafe { result::malloc_sync(bytes) });
+        match allocated {
+            Ok(address) => Some(Address(address)),
+            Err(error) => {
+                // Where memory is not what is lacking, the next call tells.
+                if error != DriverError(CUresult::CUDA_ERROR_OUT_OF_MEMORY) {
+                    context.record_err::<()>(Err(error));
+                }
+                None
+            }
+        }
     }
 
     fn free_memory(&self) -> Option<(usize, usize)> {

@@ -150,9 +150,9 @@ impl Module {
 
 impl Drop for Module {
     fn drop(&mut self) {
-        self.context.record_err(self.context.bind_to_thread());
-        // SAFETY: it was loaded and is unloaded once; functions hold their module. The driver waits
-        // for kernels that run.
+        // Waits for kernels of it that run.
+        self.context.record_err(self.context.synchronize());
+        // SAFETY: it was loaded and is unloaded once; functions hold their module.
         self.context.record_err(unsafe { result::module::unload(self.handle) });
     }
 }
