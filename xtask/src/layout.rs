@@ -69,6 +69,7 @@ const ARROWS: &[Arrows] = &[
             "lowland-conformance",
             "lowland-core",
             "lowland-cpu",
+            "lowland-cuda",
             "lowland-data",
             "lowland-lab",
             "lowland-models",
