@@ -7,14 +7,17 @@ mod table;
 use std::fmt;
 use std::sync::Arc;
 
-use lowland_core::op::{ClipNorm, TensorAt};
+use lowland_core::chain::Prepared;
+use lowland_core::op::{ClipNorm, Segment, TensorAt};
 use lowland_core::{Backend, Buffer, Clock, DType, Error as CoreError, Op, Real, Shape};
 
 use crate::error::Result;
 use crate::group::{GroupSpec, Groups};
+use crate::measured::Totals;
 use crate::optimizer::explain_clip;
+use crate::together::{Found, Memory};
 use crate::update::Update;
-use passes::{GroupArena, Pass, lay_out, require_support};
+use passes::{GroupArena, Pass, lay_out, require_support, totals};
 use table::{check_names, check_ranges};
 
 /// A parameter in an arena.
@@ -53,6 +56,7 @@ pub struct ArenaOptimizer {
     /// Group and first state element of each parameter.
     places: Vec<(usize, usize)>,
     clip: Option<Clip>,
+    memory: Memory,
     steps: u64,
 }
 
@@ -87,18 +91,26 @@ impl ArenaOptimizer {
             let members: Vec<usize> = (0..params.len()).filter(|&i| of[i] == g).collect();
             let at = |&i: &usize| TensorAt { offset: params[i].offset, shape: params[i].shape };
             let tensors = members.iter().map(at).collect();
-            let (segments, state_len) = lay_out(&params, members, dtype, &mut places);
+            let (segments, state_len) = lay_out(&params, &members, dtype, &mut places);
+            let apart = |&i: &usize| Segment {
+                param: params[i].offset,
+                state: places[i].1,
+                len: params[i].len(),
+            };
+            let apart = members.iter().map(apart).collect();
             let zeros = |_: &String| backend.filled(state_len, dtype, 0.0);
             let slots = group.update.slots().iter().map(zeros).collect::<Result<_, CoreError>>()?;
             let (passes, segments) = (Vec::new(), segments.into());
-            let mut arena = GroupArena { passes, segments, tensors, params_len, state_len, slots };
-            arena.passes = arena.passes_of(group, dtype)?;
+            let mut arena =
+                GroupArena { passes, segments, tensors, apart, params_len, state_len, slots };
+            arena.passes = arena.passes_of(&*backend, group, dtype)?;
             for pass in &arena.passes {
                 pass.require_support(&*backend, dtype)?;
             }
             arenas.push(arena);
         }
-        Ok(ArenaOptimizer { backend, dtype, params, groups, arenas, places, clip: None, steps: 0 })
+        let (clip, memory, steps) = (None, Memory::default(), 0);
+        Ok(ArenaOptimizer { backend, dtype, params, groups, arenas, places, clip, memory, steps })
     }
 
     /// This optimizer with the gradients of each step clipped by their norm, those of all groups
@@ -128,32 +140,76 @@ impl ArenaOptimizer {
     pub fn step(&mut self, clock: &Clock, params: &Buffer, grads: &Buffer) -> Result<()> {
         let clock = Clock { step: self.steps + 1, ..*clock };
         let prepare = |group: &GroupSpec| group.prepare(&clock, self.dtype);
-        let prepared: Vec<_> = self.groups.all().iter().map(prepare).collect::<Result<_>>()?;
+        let mut prepared: Vec<_> = self.groups.all().iter().map(prepare).collect::<Result<_>>()?;
         if let Some(Clip { op, norm }) = &self.clip {
             self.backend.run(&Op::ClipNorm(op.clone()), &[], &[grads, norm])?;
         }
-        for (arena, prepared) in self.arenas.iter_mut().zip(prepared) {
-            if arena.segments.is_empty() {
-                continue;
+        let mut passed = vec![0; self.arenas.len()];
+        for round in 0.. {
+            let mut found = Vec::new();
+            for (g, prepared) in prepared.iter().enumerate() {
+                let measured =
+                    self.run_passes(g, &mut passed[g], round, &clock, prepared, [params, grads]);
+                found.extend(measured?.map(|totals| Found { group: g, totals }));
             }
-            for pass in &mut arena.passes {
-                match pass {
-                    Pass::Transform(op) => {
-                        self.backend.run(&Op::Transform(op.clone()), &[], &[grads])?;
-                    }
-                    Pass::Stages { step, run, first_slot } => {
-                        step.prepared.clone_from(&prepared[*run]);
-                        let (read, updated) =
-                            if step.descends { (grads, params) } else { (params, grads) };
-                        let mut outputs = vec![updated];
-                        outputs.extend(&arena.slots[*first_slot..][..step.chain.slot_count()]);
-                        self.backend.run(&Op::Step(step.clone()), &[read], &outputs)?;
-                    }
-                }
+            if found.is_empty() {
+                break;
+            }
+            for told in self.memory.settle(&self.groups, round, &clock, &found) {
+                let group = &self.groups.all()[told.group];
+                let Some((run, link)) = group.update.measure(round) else { continue };
+                prepared[told.group][run].scalars[0] =
+                    link.host.step_scalars(&group.clock(&clock), &told.totals, &told.memory);
             }
         }
         self.steps += 1;
         Ok(())
+    }
+
+    /// Runs the passes of a group behind the first `passed`, to the end or to the next measure, whose
+    /// sums are returned.
+    fn run_passes(
+        &mut self,
+        group: usize,
+        passed: &mut usize,
+        round: usize,
+        clock: &Clock,
+        prepared: &[Prepared],
+        [params, grads]: [&Buffer; 2],
+    ) -> Result<Option<Totals>> {
+        let (arena, group) = (&mut self.arenas[group], &self.groups.all()[group]);
+        if arena.segments.is_empty() {
+            return Ok(None);
+        }
+        for pass in &mut arena.passes[*passed..] {
+            *passed += 1;
+            match pass {
+                Pass::Transform(op) => {
+                    self.backend.run(&Op::Transform(op.clone()), &[], &[grads])?;
+                }
+                Pass::Stages { step, run, first_slot } => {
+                    step.prepared.clone_from(&prepared[*run]);
+                    let (read, updated) =
+                        if step.descends { (grads, params) } else { (params, grads) };
+                    let mut outputs = vec![updated];
+                    outputs.extend(&arena.slots[*first_slot..][..step.chain.slot_count()]);
+                    self.backend.run(&Op::Step(step.clone()), &[read], &outputs)?;
+                }
+                Pass::Measure { op, first_slot, outputs } => {
+                    let due = |(_, link)| self.memory.is_due(round, link);
+                    if !group.update.measure(round).is_some_and(due) {
+                        return Ok(Some(Totals::default()));
+                    }
+                    op.scalars = op.measure.scalars(&group.clock(clock));
+                    let mut inputs = vec![grads];
+                    inputs.extend(&arena.slots[*first_slot..][..op.measure.reads()]);
+                    let [sums, rests] = &*outputs;
+                    self.backend.run(&Op::Measure(op.clone()), &inputs, &[sums, rests])?;
+                    return totals(&*self.backend, op, outputs).map(Some);
+                }
+            }
+        }
+        Ok(None)
     }
 
     /// The norm of all gradients before the last step clipped them; `None` without
@@ -180,7 +236,7 @@ impl ArenaOptimizer {
     pub fn set_update(&mut self, group: &str, update: impl Into<Update>) -> Result<()> {
         self.groups.set_update(group, update.into())?;
         for (group, arena) in self.groups.all().iter().zip(&mut self.arenas) {
-            arena.passes = arena.passes_of(group, self.dtype)?;
+            arena.passes = arena.passes_of(&*self.backend, group, self.dtype)?;
         }
         Ok(())
     }

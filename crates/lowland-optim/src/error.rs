@@ -98,6 +98,13 @@ pub enum Error {
         message: String,
     },
 
+    /// A saved state whose memory of all parameters together does not fit the groups.
+    #[error("state of all parameters together: {message}")]
+    Memory {
+        /// What does not fit.
+        message: String,
+    },
+
     /// What the engine says.
     #[error(transparent)]
     Core(#[from] lowland_core::Error),

@@ -8,6 +8,7 @@ use lowland_core::chain::Prepared;
 use lowland_core::{Clock, DType};
 
 use crate::error::{Error, Result, require};
+use crate::together::memory_names;
 use crate::update::Update;
 
 /// What a group of parameters is stepped with, and which parameters are in it.
@@ -87,9 +88,14 @@ impl GroupSpec {
         names.into_iter().flatten()
     }
 
-    /// The scalars of a step, each of them finite in the type of the parameters.
+    /// The clock of the group, with its learning rate.
+    pub(crate) fn clock(&self, clock: &Clock) -> Clock {
+        Clock { lr: clock.lr * self.lr_factor, ..*clock }
+    }
+
+    /// The scalars of a step that are known before anything is measured, each of them finite in the type of the parameters.
     pub(crate) fn prepare(&self, clock: &Clock, dtype: DType) -> Result<Vec<Prepared>> {
-        let clock = Clock { lr: clock.lr * self.lr_factor, ..*clock };
+        let clock = self.clock(clock);
         let check = |what: &dyn Fn() -> String, value: f64| {
             let finite =
                 if dtype == DType::F32 { (value as f32).is_finite() } else { value.is_finite() };
@@ -113,7 +119,12 @@ impl GroupSpec {
     }
 
     fn replace_update(&mut self, update: Update) -> Result<()> {
-        let (have, want) = (self.update.slots(), update.slots());
+        let kept = |update: &Update| {
+            let mut names = update.slots();
+            names.extend(memory_names(update));
+            names
+        };
+        let (have, want) = (kept(&self.update), kept(&update));
         if have != want {
             let (have, want) = (have.join(", "), want.join(", "));
             return Err(Error::Slots { group: self.name.clone(), have, want });

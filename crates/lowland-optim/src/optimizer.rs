@@ -1,5 +1,7 @@
 //! An optimizer for parameters that live anywhere: plain slices under names.
 
+mod pieces;
+
 use std::collections::btree_map::Entry as MapEntry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -10,7 +12,9 @@ use lowland_core::{Clock, Real, Shape};
 use crate::error::{Error, Result, require};
 use crate::group::{GroupSpec, Groups};
 use crate::state::{OptimizerState, ParamState};
-use crate::update::Update;
+use crate::together::{Found, Memory};
+use crate::update::{Update, Walk};
+use pieces::Pieces;
 
 /// An optimizer that steps slices of `f32` or `f64` in place and keeps their state by name.
 ///
@@ -39,6 +43,7 @@ pub struct Optimizer<T> {
     entries: BTreeMap<String, Entry<T>>,
     shapes: BTreeMap<String, Shape>,
     clip: Option<f64>,
+    memory: Memory,
     /// One tensor's gradient, where links change it before the step.
     work: Vec<T>,
 }
@@ -106,7 +111,8 @@ impl<T: Real> Optimizer<T> {
 
     fn of(groups: Groups) -> Self {
         let (entries, shapes) = (BTreeMap::new(), BTreeMap::new());
-        Optimizer { groups, entries, shapes, clip: None, work: Vec::new() }
+        let (memory, work) = (Memory::default(), Vec::new());
+        Optimizer { groups, entries, shapes, clip: None, memory, work }
     }
 
     /// One step: `(name, values, gradients)` of each parameter. Parameters that are not among them
@@ -117,35 +123,72 @@ impl<T: Real> Optimizer<T> {
     /// values, has another length than before, or lacks a shape; [`Error::Unmatched`]; [`Error::NonFinite`];
     /// [`Error::Hyper`] for a learning rate below 0.
     pub fn step(&mut self, clock: &Clock, params: &mut [(&str, &mut [T], &[T])]) -> Result<()> {
-        let (plans, prepared) = self.plan(clock, params)?;
+        let (plans, mut prepared) = self.plan(clock, params)?;
         let factor = self.clip.and_then(|max_norm| clip_factor(max_norm, params));
-        let (mut scaled, mut work) = (Vec::new(), std::mem::take(&mut self.work));
-        for ((name, values, grads), plan) in params.iter_mut().zip(plans) {
-            let update = &self.groups.all()[plan.group].update;
-            let entry = match self.entries.get_mut(*name) {
-                Some(entry) => entry,
-                None => self.entries.entry((*name).into()).or_insert_with(|| Entry {
-                    group: plan.group,
-                    steps: 0,
-                    len: None,
-                    slots: vec![vec![T::zero(); values.len()]; update.slots().len()],
-                }),
-            };
-            entry.steps = plan.step;
-            entry.len = Some(values.len());
-            let mut slots: Vec<&mut [T]> = entry.slots.iter_mut().map(Vec::as_mut_slice).collect();
-            let shape = self.shapes.get(*name).copied().unwrap_or(Shape::from([values.len()]));
-            let mut grads = *grads;
-            if let Some(factor) = factor {
-                scaled.clear();
-                scaled.extend_from_slice(grads);
-                ClipNorm::scale(&mut scaled, factor);
-                grads = &scaled;
+        let mut walks: Vec<Option<Walk<T>>> = Vec::with_capacity(params.len());
+        for round in 0.. {
+            // Sums of pieces, by group.
+            let mut measured: BTreeMap<usize, Pieces> = BTreeMap::new();
+            for (i, ((name, values, grads), plan)) in params.iter_mut().zip(&plans).enumerate() {
+                if round == 0 {
+                    self.enter(name, values.len(), plan);
+                    let mut walk = Walk::new(std::mem::take(&mut self.work));
+                    if let Some(factor) = factor {
+                        ClipNorm::scale(walk.changed(grads), factor);
+                    }
+                    walks.push(Some(walk));
+                }
+                let (Some(mut walk), Some(entry)) = (walks[i].take(), self.entries.get_mut(*name))
+                else {
+                    continue;
+                };
+                let shape = self.shapes.get(*name).copied().unwrap_or(Shape::from([values.len()]));
+                let group = &self.groups.all()[plan.group];
+                let mut slots: Vec<&mut [T]> =
+                    entry.slots.iter_mut().map(Vec::as_mut_slice).collect();
+                let prepared = &prepared[plan];
+                match group.update.run(&mut walk, prepared, &shape, values, grads, &mut slots) {
+                    None => self.work = walk.into_memory(),
+                    Some(link) => {
+                        let pieces = measured.entry(plan.group).or_default();
+                        if self.memory.is_due(round, link) {
+                            let clock = group.clock(&Clock { step: plan.step, ..*clock });
+                            let state = &slots[walk.first_slot..];
+                            pieces.add(&*link.measure, &clock, walk.direction(grads), state);
+                        }
+                        walks[i] = Some(walk);
+                    }
+                }
             }
-            update.run(&prepared[&plan], &shape, values, grads, &mut slots, &mut work);
+            if measured.is_empty() {
+                break;
+            }
+            let found = measured.into_iter().map(|(group, pieces)| pieces.found::<T>(group));
+            let found: Vec<Found> = found.collect();
+            for told in self.memory.settle(&self.groups, round, clock, &found) {
+                let group = &self.groups.all()[told.group];
+                let Some((run, link)) = group.update.measure(round) else { continue };
+                for (plan, prepared) in prepared.iter_mut().filter(|(p, _)| p.group == told.group) {
+                    let clock = group.clock(&Clock { step: plan.step, ..*clock });
+                    prepared[run].scalars[0] =
+                        link.host.step_scalars(&clock, &told.totals, &told.memory);
+                }
+            }
         }
-        self.work = work;
         Ok(())
+    }
+
+    /// Counts a step of a parameter, whose state comes into being at the first.
+    fn enter(&mut self, name: &str, len: usize, plan: &Plan) {
+        if !self.entries.contains_key(name) {
+            let slots = self.groups.all()[plan.group].update.slots().len();
+            let slots = vec![vec![T::zero(); len]; slots];
+            let entry = Entry { group: plan.group, steps: 0, len: None, slots };
+            self.entries.insert(name.into(), entry);
+        }
+        if let Some(entry) = self.entries.get_mut(name) {
+            (entry.steps, entry.len) = (plan.step, Some(len));
+        }
     }
 
     /// Makes every check of a step before the first change. The scalars are computed once for the
@@ -214,15 +257,16 @@ impl<T: Real> Optimizer<T> {
             let slots = names.into_iter().zip(entry.slots.iter().cloned()).collect();
             (name.clone(), ParamState { steps: entry.steps, slots })
         });
-        OptimizerState { params: params.collect() }
+        let together = self.memory.saved(&self.groups);
+        OptimizerState { params: params.collect(), together }
     }
 
     /// Replaces the state by a saved one: the next steps are those that would have come then.
     /// Nothing has changed where this fails.
     ///
     /// # Errors
-    /// [`Error::State`] where slots are missing, unknown or of different lengths, and
-    /// [`Error::Unmatched`].
+    /// [`Error::State`] where slots are missing, unknown or of different lengths, [`Error::Memory`],
+    /// and [`Error::Unmatched`].
     pub fn load_state(&mut self, state: OptimizerState<T>) -> Result<()> {
         let mut entries = BTreeMap::new();
         for (name, mut saved) in state.params {
@@ -234,6 +278,7 @@ impl<T: Real> Optimizer<T> {
             let len = slots.first().map(Vec::len);
             entries.insert(name, Entry { group, steps: saved.steps, len, slots });
         }
+        self.memory = Memory::load(&self.groups, &state.together)?;
         self.entries = entries;
         Ok(())
     }

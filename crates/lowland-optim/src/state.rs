@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 pub struct OptimizerState<T> {
     /// The state of each parameter.
     pub params: BTreeMap<String, ParamState<T>>,
+    /// What [measured](crate::Measured) stages remember of all parameters together, as `stage.name`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub together: BTreeMap<String, f64>,
 }
 
 /// The state of one parameter.

@@ -6,13 +6,16 @@ use std::sync::Arc;
 use lowland_core::chain::Prepared;
 use lowland_core::{Chain, Clock, DType, DynTransform, Real, Shape, Stage, Transform};
 
-/// The links of an optimizer, from the gradient to the step: element-wise stages, and transforms
-/// that see whole tensors.
+use crate::measured::{MeasureLink, Measured};
+
+/// The links of an optimizer, from the gradient to the step: element-wise stages, transforms that see
+/// whole tensors, and measured stages that are told sums over all parameters.
 ///
 /// Neighbouring stages are one pass over memory, whatever their number. A transform is a pass of its
 /// own over the tensors that it [applies to](Transform::applies_to): of the gradients where it comes
-/// first, of the directions that the stages before it have left where it comes later. A [`Chain`] is
-/// an update without transforms.
+/// first, of the directions that the stages before it have left where it comes later. A [`Measured`]
+/// stage begins a pass, before which another one reads what it measures. A [`Chain`] is an update of
+/// stages alone.
 ///
 /// ```
 /// use lowland_core::Clock;
@@ -34,10 +37,19 @@ use lowland_core::{Chain, Clock, DType, DynTransform, Real, Shape, Stage, Transf
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Update {
-    /// Stages that leave their directions to a transform.
-    turns: Vec<(Chain, Arc<dyn DynTransform>)>,
-    /// The stages behind the last transform, which step.
+    /// Stages that leave their directions to a turn.
+    turns: Vec<(Chain, Turn)>,
+    /// The stages behind the last turn, which step.
     last: Chain,
+}
+
+/// What comes between two runs of stages.
+#[derive(Clone, Debug)]
+pub(crate) enum Turn {
+    /// It changes whole tensors.
+    Transform(Arc<dyn DynTransform>),
+    /// It is measured for the first stage of the next run.
+    Measure(MeasureLink),
 }
 
 impl From<Chain> for Update {
@@ -74,8 +86,26 @@ impl Update {
     /// [`Update::transform`] behind a pointer.
     #[must_use]
     pub fn transform_by(mut self, transform: Arc<dyn DynTransform>) -> Self {
-        self.turns.push((std::mem::take(&mut self.last), transform));
+        self.turns.push((std::mem::take(&mut self.last), Turn::Transform(transform)));
         self
+    }
+
+    /// This update with one more stage at its end, which is told sums over all parameters.
+    #[must_use]
+    pub fn measured(mut self, measured: impl Measured) -> Self {
+        let (link, stage) = MeasureLink::new(measured);
+        self.turns.push((std::mem::take(&mut self.last), Turn::Measure(link)));
+        self.then(stage)
+    }
+
+    /// This update with the links of another at its end.
+    #[must_use]
+    pub fn then_update(mut self, other: Update) -> Self {
+        for (chain, turn) in other.turns {
+            let before = std::mem::take(&mut self.last).then_all(&chain);
+            self.turns.push((before, turn));
+        }
+        self.then_all(&other.last)
     }
 
     /// The names of the state slots of all stages, in order: those of the chain that the stages
@@ -85,20 +115,48 @@ impl Update {
         self.chains().fold(Chain::new(), |all, chain| all.then_all(chain)).slots()
     }
 
-    /// The stages in runs of neighbours: before each transform, and behind the last.
+    /// The bytes a parameter that a step moves where transforms are none and everything is measured:
+    /// each pass reads the gradient, the parameter and its state, and writes what it changes. A measure
+    /// reads the direction and some of the state.
+    #[must_use]
+    pub fn bytes(&self, dtype: DType) -> usize {
+        let reads = self.measures().map(|(_, link)| 1 + link.measure.reads());
+        let passes = self.chains().enumerate().map(|(run, chain)| {
+            let idle = run < self.turns.len() && chain.stages().is_empty();
+            if idle { 0 } else { 3 + 2 * chain.slot_count() }
+        });
+        dtype.size() * reads.chain(passes).sum::<usize>()
+    }
+
+    /// The stages in runs of neighbours: before each turn, and behind the last.
     pub(crate) fn chains(&self) -> impl Iterator<Item = &Chain> {
         self.turns.iter().map(|(chain, _)| chain).chain([&self.last])
     }
 
-    /// The transforms, each with the stages before it.
-    pub(crate) fn turns(&self) -> &[(Chain, Arc<dyn DynTransform>)] {
+    /// The turns, each with the stages before it.
+    pub(crate) fn turns(&self) -> &[(Chain, Turn)] {
         &self.turns
+    }
+
+    /// The measures, each with the number of the run of stages whose first it is for.
+    pub(crate) fn measures(&self) -> impl Iterator<Item = (usize, &MeasureLink)> {
+        self.turns.iter().enumerate().filter_map(|(i, (_, turn))| match turn {
+            Turn::Measure(link) => Some((i + 1, link)),
+            Turn::Transform(_) => None,
+        })
+    }
+
+    /// The so manieth of [`Update::measures`].
+    pub(crate) fn measure(&self, round: usize) -> Option<(usize, &MeasureLink)> {
+        self.measures().nth(round)
     }
 
     /// The first transform for which the number of elements of a tensor is not enough.
     pub(crate) fn needs_shape(&self) -> Option<&'static str> {
-        let mut transforms = self.turns.iter().map(|(_, transform)| transform);
-        transforms.find(|transform| transform.needs_shape()).map(|transform| transform.name())
+        self.turns.iter().find_map(|(_, turn)| match turn {
+            Turn::Transform(transform) if transform.needs_shape() => Some(transform.name()),
+            _ => None,
+        })
     }
 
     /// The scalars of a step, one entry for each of [`Update::chains`].
@@ -106,44 +164,78 @@ impl Update {
         self.chains().map(|chain| chain.prepare(clock)).collect()
     }
 
-    /// One step of one tensor. `work` is memory that it may use where the gradient must not change.
+    /// Takes one tensor on its step, to the end or to the next measure, which is returned.
     pub(crate) fn run<T: Real>(
         &self,
+        walk: &mut Walk<T>,
         prepared: &[Prepared],
         shape: &Shape,
         params: &mut [T],
         grads: &[T],
         slots: &mut [&mut [T]],
-        work: &mut Vec<T>,
-    ) {
-        let (mut slots, mut direction) = (slots, grads);
-        if !self.turns.is_empty() {
-            work.clear();
-            work.extend_from_slice(grads);
-        }
-        for ((chain, transform), prepared) in self.turns.iter().zip(prepared) {
-            let own;
-            (own, slots) = slots.split_at_mut(chain.slot_count());
+    ) -> Option<&MeasureLink> {
+        while let Some((chain, turn)) = self.turns.get(walk.turn) {
+            let own = &mut slots[walk.first_slot..][..chain.slot_count()];
             if !chain.stages().is_empty() {
-                chain.direct(prepared, params, work, own);
+                chain.direct(&prepared[walk.turn], params, walk.changed(grads), own);
             }
-            if transform.applies_to(shape) && !work.is_empty() {
-                let mut scratch = vec![0.0; transform.scratch_len(shape)];
-                T::apply_transform(&**transform, work, shape, &mut scratch);
+            walk.first_slot += chain.slot_count();
+            walk.turn += 1;
+            match turn {
+                Turn::Transform(transform) if transform.applies_to(shape) && !grads.is_empty() => {
+                    let mut scratch = vec![0.0; transform.scratch_len(shape)];
+                    T::apply_transform(&**transform, walk.changed(grads), shape, &mut scratch);
+                }
+                Turn::Transform(_) => {}
+                Turn::Measure(link) => return Some(link),
             }
         }
-        if !self.turns.is_empty() {
-            direction = work;
-        }
-        if let Some(prepared) = prepared.last() {
-            self.last.run(prepared, params, direction, slots);
-        }
+        let own = &mut slots[walk.first_slot..];
+        self.last.run(&prepared[walk.turn], params, walk.direction(grads), own);
+        None
     }
 
     /// What a step does and moves, for people.
     #[must_use]
     pub fn explain(&self) -> Explanation<'_> {
         Explanation { update: self }
+    }
+}
+
+/// How far a tensor has come on its step.
+#[derive(Clone, Debug)]
+pub(crate) struct Walk<T> {
+    /// The number of turns that lie behind.
+    turn: usize,
+    /// The number of state slots of the stages that lie behind.
+    pub(crate) first_slot: usize,
+    /// The direction; empty while that is the gradient.
+    work: Vec<T>,
+}
+
+impl<T: Real> Walk<T> {
+    /// A walk from the start, in the memory of another.
+    pub(crate) fn new(mut memory: Vec<T>) -> Self {
+        memory.clear();
+        Walk { turn: 0, first_slot: 0, work: memory }
+    }
+
+    /// The memory of a walk that is over.
+    pub(crate) fn into_memory(self) -> Vec<T> {
+        self.work
+    }
+
+    /// The direction.
+    pub(crate) fn direction<'a>(&'a self, grads: &'a [T]) -> &'a [T] {
+        if self.work.is_empty() { grads } else { &self.work }
+    }
+
+    /// The direction, to be changed.
+    pub(crate) fn changed(&mut self, grads: &[T]) -> &mut [T] {
+        if self.work.is_empty() {
+            self.work.extend_from_slice(grads);
+        }
+        &mut self.work
     }
 }
 
@@ -169,12 +261,24 @@ impl fmt::Display for Explanation<'_> {
             chain.stages().iter().try_for_each(|stage| write!(f, " -> {}", stage.name()))?;
             write!(f, " -> {to}")
         };
-        for (chain, transform) in turns {
+        for (chain, turn) in turns {
             if !chain.stages().is_empty() {
                 pass(f, chain, "direction")?;
                 write!(f, "; then ")?;
             }
-            write!(f, "each tensor: {}; then ", transform.name())?;
+            match turn {
+                Turn::Transform(transform) => {
+                    write!(f, "each tensor: {}; then ", transform.name())?
+                }
+                Turn::Measure(MeasureLink { measure, host }) => {
+                    let bytes = DType::F32.size() * (1 + measure.reads());
+                    write!(f, "over all parameters, {bytes} bytes each in f32")?;
+                    if !host.until().is_empty() {
+                        write!(f, " {}", host.until())?;
+                    }
+                    write!(f, ": {}; then ", measure.sums().join(", "))?;
+                }
+            }
         }
         pass(f, last, "parameter -= lr * direction")?;
         let slots = self.update.slots();

@@ -7,6 +7,7 @@ use lowland_core::{Error as CoreError, Real};
 use super::ArenaOptimizer;
 use crate::error::{Error, Result};
 use crate::state::{OptimizerState, ParamState};
+use crate::together::Memory;
 
 impl ArenaOptimizer {
     /// A copy of the state by the names of the parameters, for a checkpoint.
@@ -26,17 +27,18 @@ impl ArenaOptimizer {
             let slots = names.into_iter().zip(arenas[group].iter().map(cut)).collect();
             state.insert(param.name.clone(), ParamState { steps: self.steps, slots });
         }
-        Ok(OptimizerState { params: state })
+        Ok(OptimizerState { params: state, together: self.memory.saved(&self.groups) })
     }
 
     /// Replaces the state by a saved one, which must have the state of every parameter and of no
     /// other: the next steps are those that would have come then.
     ///
     /// # Errors
-    /// [`Error::State`], in which case nothing has changed, and whatever the backend says about the
+    /// [`Error::State`] or [`Error::Memory`], in which case nothing has changed, and whatever the backend says about the
     /// copy.
     pub fn load_state_dict<T: Real>(&mut self, state: &OptimizerState<T>) -> Result<()> {
         let steps = self.check_state(state)?;
+        let memory = Memory::load(&self.groups, &state.together)?;
         for (g, arena) in self.arenas.iter().enumerate() {
             for (slot, buffer) in self.groups.all()[g].update.slots().iter().zip(&arena.slots) {
                 let mut values = vec![T::zero(); buffer.len()];
@@ -49,7 +51,7 @@ impl ArenaOptimizer {
                 self.backend.upload(T::host(&values), buffer)?;
             }
         }
-        self.steps = steps;
+        (self.steps, self.memory) = (steps, memory);
         Ok(())
     }
 
