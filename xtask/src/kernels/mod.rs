@@ -126,7 +126,9 @@ fn update(tools: &Tools, units: &[Unit]) -> Result<ExitCode, String> {
 fn measure(tools: &Tools, units: &[Unit]) -> Result<(Figures, Vec<String>), String> {
     let (measured, mut problems) = check::measure(tools, units);
     let unused = units::unused_files(units)?;
-    problems.extend(unused.iter().map(|name| format!("{name}: no op that was run is made of it")));
+    problems.extend(
+        unused.iter().map(|name| format!("{name}: no unit that was compiled is made of it")),
+    );
     Ok((measured, problems))
 }
 

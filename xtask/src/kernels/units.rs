@@ -77,24 +77,56 @@ fn parse(table: &str, folder: &Path) -> Result<Vec<Unit>, String> {
     Ok(units)
 }
 
-/// The files of `kernels/ops` that no unit is named after: nothing that ran launches a kernel of them.
+/// The files of `kernels` that no unit includes, be it through others: nothing that ran is made of them.
+/// A file of `kernels/ops` is a unit.
 pub fn unused_files(units: &[Unit]) -> Result<Vec<String>, String> {
-    let folder = root().join("kernels/ops");
-    let entries = fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let mut names: Vec<String> = entries
-        .flatten()
-        .filter_map(|entry| entry.file_name().into_string().ok())
-        .filter(|name| name.ends_with(".cu"))
-        .map(|name| format!("ops/{name}"))
-        .collect();
-    names.retain(|name| units.iter().all(|unit| unit.name != *name));
-    names.sort();
-    Ok(names)
+    let folder = root().join("kernels");
+    let mut unused = Vec::new();
+    for part in ["", "ops/", "stages/", "transforms/"] {
+        let entries =
+            fs::read_dir(folder.join(part)).map_err(|e| format!("kernels/{part}: {e}"))?;
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let kernels = names.filter(|name| name.ends_with(".cu") || name.ends_with(".cuh"));
+        unused.extend(kernels.map(|name| format!("{part}{name}")));
+    }
+    unused.retain(|name| units.iter().all(|unit| unit.name != *name));
+    let mut files: Vec<PathBuf> = units.iter().map(|unit| unit.file.clone()).collect();
+    while let Some(file) = files.pop() {
+        let text = fs::read_to_string(&file).map_err(|e| format!("{}: {e}", file.display()))?;
+        for name in text.lines().filter_map(included) {
+            if let Some(index) = unused.iter().position(|unused| unused == name) {
+                files.push(folder.join(unused.swap_remove(index)));
+            }
+        }
+    }
+    unused.sort();
+    Ok(unused)
+}
+
+/// The file that a line includes.
+fn included(line: &str) -> Option<&str> {
+    line.strip_prefix("#include \"")?.strip_suffix('"')
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_no_unit_includes_is_found() {
+        let unit = |name: &str, file: &str| Unit {
+            name: name.into(),
+            file: root().join("kernels").join(file),
+            fingerprint: String::new(),
+            kernels: Vec::new(),
+        };
+        // As the file of a chain, which includes adam.cuh, which includes moments.cuh.
+        let units = [unit("step of [adam]", "stages/adam.cuh"), unit("ops/fill.cu", "ops/fill.cu")];
+        let unused = unused_files(&units).unwrap();
+        let has = |name: &str| unused.iter().any(|unused| unused == name);
+        assert!(has("ops/unary.cu") && has("stages/momentum.cuh") && has("columns.cuh"));
+        assert!(!has("ops/fill.cu") && !has("stages/moments.cuh") && !has("lowland.cuh"));
+    }
 
     #[test]
     fn the_table_is_read() {
