@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use lowland_core::{Backend, Buffer, Clock, DType};
 use lowland_optim::{
-    AdaBelief, AdaBound, Adam, AdamW, ArenaOptimizer, ArenaParam, Error, GroupSpec, Method, MiAdam,
-    NAdam, RAdam, RmsProp, Sgd,
+    AdaBelief, AdaBound, Adai, Adam, AdamW, ArenaOptimizer, ArenaParam, Error, GroupSpec, Method,
+    MiAdam, NAdam, RAdam, RmsProp, Sgd, Swats,
 };
 
 use crate::values;
@@ -29,6 +29,9 @@ pub fn methods() -> Vec<(&'static str, Method)> {
         ("radam", Method::Radam(RAdam::default())),
         ("adabelief", Method::Adabelief(AdaBelief::default())),
         ("adabound", Method::Adabound(AdaBound::default())),
+        ("adai", Method::Adai(Adai::default())),
+        // Always Adam, with its measure.
+        ("swats", Method::Swats(Swats { tolerance: 0.0, ..Swats::default() })),
     ]
 }
 
@@ -38,8 +41,8 @@ pub struct FlatOptimizer {
     optimizer: ArenaOptimizer,
     params: Buffer,
     grads: Buffer,
-    /// State slots.
-    slots: usize,
+    /// What a step moves, a parameter.
+    bytes: u64,
 }
 
 impl FlatOptimizer {
@@ -48,23 +51,23 @@ impl FlatOptimizer {
     /// # Errors
     /// As [`ArenaOptimizer::new`] and [`Backend::allocate`].
     pub fn new(device: &Arc<dyn Backend>, method: Method, len: usize) -> Result<Self, Error> {
-        let chain = method.chain()?;
-        let slots = chain.slot_count();
+        let update = method.update()?;
+        let bytes = update.bytes(DType::F32) as u64;
         let table = vec![ArenaParam { name: "weight".into(), offset: 0, shape: [len].into() }];
-        let all = vec![GroupSpec::all("all", chain)];
+        let all = vec![GroupSpec::all("all", update)];
         Ok(FlatOptimizer {
             optimizer: ArenaOptimizer::new(device.clone(), DType::F32, len, table, all)?,
             params: device.buffer_from(&values(len))?,
             grads: device.buffer_from(&values(len))?,
-            slots,
+            bytes,
         })
     }
 
     /// The bytes that a step moves: parameters and every state slot are read and written, gradients
-    /// are read.
+    /// are read; what is measured is read once more.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        4 * self.params.len() as u64 * (3 + 2 * self.slots as u64)
+        self.params.len() as u64 * self.bytes
     }
 
     /// One step.

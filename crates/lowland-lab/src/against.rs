@@ -164,7 +164,7 @@ fn trainer(
 ) -> Result<(Trainer, Vec<f32>, Vec<u32>)> {
     let model = ModelConfig::named(name).build([32, 32, 3], 10, device, DType::F32, 1)?;
     let sgd = Method::Sgd(Sgd { momentum: 0.9, ..Sgd::default() });
-    let trainer = Trainer::new(model, Groups::One(sgd.chain()?.into()), 0.0)?;
+    let trainer = Trainer::new(model, Groups::One(sgd.update()?), 0.0)?;
     let (pixels, labels) = synthetic(options.batch, [32, 32, 3], 10)?;
     Ok((trainer, pixels, labels))
 }
@@ -184,7 +184,7 @@ fn optimizer(name: &str, device: &Device) -> Result<Box<dyn FnMut() -> Result<()
     }
     let params = device.filled(end, DType::F32, 0.02)?;
     let grads = device.filled(end, DType::F32, 1e-3)?;
-    let groups = vec![GroupSpec::all("all", method.chain()?)];
+    let groups = vec![GroupSpec::all("all", method.update()?)];
     let mut optimizer = ArenaOptimizer::new(device.clone(), DType::F32, end, table, groups)?;
     Ok(Box::new(move || Ok(optimizer.step(&Clock::at_step(1, 1e-3), &params, &grads)?)))
 }

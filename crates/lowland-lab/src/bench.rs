@@ -106,7 +106,7 @@ fn measure(options: &Options) -> Result<Report> {
     let model = config.build(options.image, options.classes, &opened.device, DType::F32, 1)?;
     let (parameters, multiply_adds) = (model.store.count(), model.multiply_adds);
     let sgd = Method::Sgd(Sgd { momentum: 0.9, weight_decay: 5e-4, ..Sgd::default() });
-    let mut trainer = Trainer::new(model, Groups::One(sgd.chain()?.into()), 0.0)?;
+    let mut trainer = Trainer::new(model, Groups::One(sgd.update()?), 0.0)?;
     let [h, w, c] = options.image;
     let (pixels, labels) = synthetic(options.batch, options.image, options.classes)?;
     let batch = Images { shape: [options.batch, h, w, c], pixels: &pixels, labels: &labels };

@@ -5,7 +5,9 @@
 use std::fmt;
 
 use crate::recipe::{activation_docs, clip_docs, metric_docs};
-use crate::{adabelief, adabound, adam, deformation, miadam, nadam, radam, rmsprop, sgd};
+use crate::{
+    adabelief, adabound, adai, adam, deformation, miadam, nadam, radam, rmsprop, sgd, swats,
+};
 
 /// What an entry describes, by the table of a config that it is named in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +81,8 @@ pub const ENTRIES: &[&Entry] = &[
     &radam::DOC,
     &adabelief::DOC,
     &adabound::DOC,
+    &adai::DOC,
+    &swats::DOC,
     &activation_docs::ATAN,
     &activation_docs::TANH,
     &activation_docs::LOG,

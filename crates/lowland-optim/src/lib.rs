@@ -2,6 +2,7 @@
 
 mod adabelief;
 mod adabound;
+mod adai;
 mod adam;
 mod arena;
 mod elementary;
@@ -20,6 +21,7 @@ mod rmsprop;
 mod schedule;
 mod sgd;
 mod state;
+mod swats;
 mod together;
 mod update;
 
@@ -30,6 +32,7 @@ pub mod transforms;
 
 pub use adabelief::AdaBelief;
 pub use adabound::AdaBound;
+pub use adai::Adai;
 pub use adam::{Adam, AdamW};
 pub use arena::{ArenaOptimizer, ArenaParam};
 pub use error::{Error, Result};
@@ -48,4 +51,5 @@ pub use schedule::{Anneal, Boundary, Constant, Cosine, MultiStep, OneCycle, Sche
 pub use sgd::Sgd;
 pub use stages::{StepScale, Switch};
 pub use state::{OptimizerState, ParamState};
+pub use swats::Swats;
 pub use update::Update;

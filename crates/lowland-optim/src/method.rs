@@ -1,12 +1,13 @@
 //! The methods by name, as a config file has them.
 
-use lowland_core::{Chain, DType};
+use lowland_core::DType;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::parts::Parts;
 use crate::precision::require_normal;
-use crate::{AdaBelief, AdaBound, Adam, AdamW, MiAdam, NAdam, RAdam, RmsProp, Sgd};
+use crate::update::Update;
+use crate::{AdaBelief, AdaBound, Adai, Adam, AdamW, MiAdam, NAdam, RAdam, RmsProp, Sgd, Swats};
 
 /// An optimization method with its hyper-parameters: in a config file, one table whose key names the
 /// method. Fields that are left out have their defaults; unknown ones are errors.
@@ -59,6 +60,10 @@ pub enum Method {
     Adabelief(AdaBelief),
     /// AdaBound and AMSBound.
     Adabound(AdaBound),
+    /// Adaptive inertia.
+    Adai(Adai),
+    /// Adam that switches to SGD.
+    Swats(Swats),
 }
 
 /// The same expression for the config of each method.
@@ -74,6 +79,8 @@ macro_rules! each {
             Method::Radam($config) => $body,
             Method::Adabelief($config) => $body,
             Method::Adabound($config) => $body,
+            Method::Adai($config) => $body,
+            Method::Swats($config) => $body,
         }
     };
 }
@@ -92,6 +99,8 @@ impl Method {
             Method::Radam(_) => "radam",
             Method::Adabelief(_) => "adabelief",
             Method::Adabound(_) => "adabound",
+            Method::Adai(_) => "adai",
+            Method::Swats(_) => "swats",
         }
     }
 
@@ -138,7 +147,7 @@ impl Method {
         }
     }
 
-    /// What it adds to a root.
+    /// What it adds to a root, or keeps shares above.
     fn eps(&self) -> Option<f64> {
         match self {
             Method::Sgd(_) => None,
@@ -150,6 +159,8 @@ impl Method {
             Method::Radam(config) => Some(config.eps),
             Method::Adabelief(config) => Some(config.eps),
             Method::Adabound(config) => Some(config.eps),
+            Method::Adai(config) => Some(config.eps),
+            Method::Swats(config) => Some(config.eps),
         }
     }
 
@@ -160,16 +171,16 @@ impl Method {
         self
     }
 
-    /// The chain of stages.
+    /// The links: a chain of stages, but for methods that measure.
     ///
     /// # Errors
     /// As [`Method::validate`].
-    pub fn chain(&self) -> Result<Chain> {
-        Ok(self.parts()?.chain())
+    pub fn update(&self) -> Result<Update> {
+        Ok(self.parts()?.update())
     }
 
-    /// The stages, cut where an activation of the final direction goes.
-    pub(crate) fn parts(&self) -> Result<Parts> {
-        each!(self, config => config.parts())
+    /// The links, cut where an activation of the final direction goes.
+    pub(crate) fn parts(&self) -> Result<Parts<Update>> {
+        each!(self, config => Ok(config.parts()?.general()))
     }
 }

@@ -4,22 +4,19 @@ use lowland_core::Chain;
 
 use crate::error::{Result, require};
 use crate::stages::{DecoupledWeightDecay, WeightDecay};
+use crate::update::Update;
 
 /// What makes up a method: the stages whose last direction the learning rate multiplies, and the
 /// decoupled weight decay behind them, if any.
 #[derive(Clone, Debug)]
-pub(crate) struct Parts {
-    pub(crate) direction: Chain,
+pub(crate) struct Parts<L = Chain> {
+    pub(crate) direction: L,
     pub(crate) decay: Chain,
 }
 
-impl Parts {
+impl<L> Parts<L> {
     /// The stages of a method with its decay before or after them, or none where it is 0.
-    pub(crate) fn new(
-        weight_decay: f64,
-        decoupled: bool,
-        stages: impl FnOnce(Chain) -> Chain,
-    ) -> Self {
+    pub(crate) fn new(weight_decay: f64, decoupled: bool, stages: impl FnOnce(Chain) -> L) -> Self {
         let (mut before, mut decay) = (Chain::new(), Chain::new());
         match (weight_decay, decoupled) {
             (0.0, _) => {}
@@ -28,9 +25,24 @@ impl Parts {
         }
         Parts { direction: stages(before), decay }
     }
+}
 
+impl Parts {
     pub(crate) fn chain(self) -> Chain {
         self.direction.then_all(&self.decay)
+    }
+}
+
+impl Parts<Update> {
+    pub(crate) fn update(self) -> Update {
+        self.direction.then_all(&self.decay)
+    }
+}
+
+impl<L: Into<Update>> Parts<L> {
+    /// The same, whatever links they are.
+    pub(crate) fn general(self) -> Parts<Update> {
+        Parts { direction: self.direction.into(), decay: self.decay }
     }
 }
 

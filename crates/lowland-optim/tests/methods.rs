@@ -2,15 +2,15 @@
 
 use lowland_core::{Clock, DType};
 use lowland_optim::{
-    Adam, AdamW, Boundary, Constant, Cosine, Method, MiAdam, MultiStep, Optimizer, Schedule, Sgd,
-    StepScale, Switch,
+    Adai, Adam, AdamW, Boundary, Constant, Cosine, Method, MiAdam, MultiStep, Optimizer, Schedule,
+    Sgd, StepScale, Swats, Switch,
 };
 
 const LR: f64 = 0.1;
 
 /// `p` after some steps of the gradients given.
 fn steps(method: Method, p: f64, grads: &[f64]) -> f64 {
-    let mut optimizer = Optimizer::new(method.chain().unwrap());
+    let mut optimizer = Optimizer::new(method.update().unwrap());
     let mut p = [p];
     for (i, &g) in grads.iter().enumerate() {
         optimizer.step(&Clock::at_step(i as u64 + 1, LR), &mut [("p", &mut p, &[g])]).unwrap();
@@ -55,6 +55,44 @@ fn adam_by_hand() {
     close(steps(Method::Adam(decoupled), 2.0, &[3.0]), 2.0 * (1.0 - LR * 0.25) - LR * 3.0 / 3.5);
     let adamw = AdamW { eps: 0.5, ..AdamW::default() };
     close(steps(Method::Adamw(adamw), 2.0, &[3.0]), 2.0 * (1.0 - LR * 0.01) - LR * 3.0 / 3.5);
+}
+
+#[test]
+fn adai_by_hand() {
+    let adai = Adai { betas: [0.5, 0.5], eps: 0.125, ..Adai::default() };
+    // A single element is its own mean, so that each share is beta0.
+    let (m, w) = (0.5 * (0.5 * 3.0) + 0.5 * -1.0, 0.5 * 0.5 + 0.5);
+    close(steps(Method::Adai(adai), 2.0, &[3.0, -1.0]), 2.0 - LR * 3.0 - LR * m / w);
+    let coupled = Adai { weight_decay: 0.25, ..adai };
+    close(steps(Method::Adai(coupled), 2.0, &[3.0]), 2.0 - LR * (3.0 + 0.5));
+    let decoupled = Adai { decoupled_weight_decay: true, ..coupled };
+    close(steps(Method::Adai(decoupled), 2.0, &[3.0]), 2.0 * (1.0 - LR * 0.25) - LR * 3.0);
+    // Without a gradient nothing moves, and nothing is NaN.
+    close(steps(Method::Adai(adai), 2.0, &[0.0, 0.0]), 2.0);
+}
+
+#[test]
+fn swats_by_hand() {
+    let swats = Swats { betas: [0.5, 0.5], eps: 0.5, tolerance: 0.0, ..Swats::default() };
+    // The first step is Adam's with its eps before the correction: sqrt(v) is 3 sqrt(0.5).
+    let root = 0.5f64.sqrt();
+    let first = 3.0 * root / (3.0 * root + 0.5);
+    close(steps(Method::Swats(swats), 2.0, &[3.0]), 2.0 - LR * first);
+    let coupled = Swats { weight_decay: 0.5, ..swats };
+    let decayed = 4.0 * root / (4.0 * root + 0.5);
+    close(steps(Method::Swats(coupled), 2.0, &[3.0]), 2.0 - LR * decayed);
+    let decoupled = Swats { decoupled_weight_decay: true, ..coupled };
+    close(steps(Method::Swats(decoupled), 2.0, &[3.0]), 2.0 * (1.0 - LR * 0.5) - LR * first);
+    // A tolerance that everything is within: the second step is Adam's, the third SGD's.
+    let (m, v) = (0.5 * (0.5 * 3.0) + 0.5 * 2.0, 0.5 * (0.5 * 9.0) + 0.5 * 4.0f64);
+    let correction = 0.75f64.sqrt();
+    let second = m / 0.75 * correction / (v.sqrt() + 0.5);
+    let mean = (0.5 * (0.5 * (first / 3.0)) + 0.5 * (second / 2.0)) / 0.75;
+    let want = 2.0 - LR * first - LR * second - LR * (0.5 * mean * 7.0);
+    let switching = Swats { tolerance: 1e9, ..swats };
+    close(steps(Method::Swats(switching), 2.0, &[3.0, 2.0, 7.0]), want);
+    let fourth = LR * (0.5 * mean * (0.5 * 7.0 - 1.0));
+    close(steps(Method::Swats(switching), 2.0, &[3.0, 2.0, 7.0, -1.0]), want - fourth);
 }
 
 #[test]
@@ -136,6 +174,8 @@ fn a_config_names_the_method_by_its_table() {
         Method::Adam(Adam::default()),
         Method::Adamw(AdamW::default()),
         Method::Miadam(MiAdam::default()),
+        Method::Adai(Adai::default()),
+        Method::Swats(Swats::default()),
     ];
     for method in defaults {
         let text = toml::to_string(&Config { optimizer: method }).unwrap();
@@ -265,7 +305,7 @@ fn impossible_values_are_refused_by_name() {
     for (method, says) in cases {
         let error = method.validate().unwrap_err().to_string();
         assert!(error.starts_with(says), "{error}");
-        assert_eq!(method.chain().unwrap_err().to_string(), error);
+        assert_eq!(method.update().unwrap_err().to_string(), error);
     }
     for fine in [
         MiAdam { kappa: 1.0, ..miadam },
@@ -323,10 +363,14 @@ fn weight_decay_can_be_taken_off_every_method() {
         (Method::Adam(Adam { weight_decay, ..Adam::default() }), vec!["adam"]),
         (Method::Adamw(AdamW { weight_decay, ..AdamW::default() }), vec!["adam"]),
         (Method::Miadam(MiAdam { weight_decay, ..MiAdam::default() }), vec!["miadam"]),
+        (Method::Adai(Adai { weight_decay, ..Adai::default() }), vec!["adai"]),
+        (Method::Swats(Swats { weight_decay, ..Swats::default() }), vec!["swats"]),
     ] {
         let stages = |method: Method| {
-            let chain = method.chain().unwrap();
-            chain.stages().iter().map(|stage| stage.name().to_string()).collect::<Vec<_>>()
+            let explained = method.update().unwrap().explain().to_string();
+            let links = explained.split(" -> ").skip(1).filter(|l| !l.starts_with("direction"));
+            let links = links.take_while(|link| !link.starts_with("parameter"));
+            links.map(String::from).collect::<Vec<_>>()
         };
         assert_eq!(stages(method).len(), 2);
         assert_eq!(stages(method.without_weight_decay()), want);

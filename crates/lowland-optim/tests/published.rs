@@ -18,7 +18,7 @@ fn lr(t: i32) -> f64 {
 }
 
 fn ours(method: Method) -> Vec<f64> {
-    let mut optimizer = Optimizer::new(method.chain().unwrap());
+    let mut optimizer = Optimizer::new(method.update().unwrap());
     let mut p = [2.0f64];
     let mut trajectory = Vec::new();
     for t in 1..=STEPS {

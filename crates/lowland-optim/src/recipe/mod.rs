@@ -17,7 +17,7 @@ pub use clip::Clip;
 use crate::error::{Error, Result};
 use crate::method::Method;
 use crate::update::Update;
-use crate::{AdaBelief, AdaBound, Adam, AdamW, MiAdam, NAdam, RAdam, RmsProp, Sgd};
+use crate::{AdaBelief, AdaBound, Adai, Adam, AdamW, MiAdam, NAdam, RAdam, RmsProp, Sgd, Swats};
 
 /// The table `[optimizer]`: a learning rate, exactly one method as a table named after it, and what
 /// is done to gradients and directions around the method.
@@ -105,6 +105,12 @@ pub struct Recipe {
     /// AdaBound and AMSBound.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub adabound: Option<AdaBound>,
+    /// Adaptive inertia.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub adai: Option<Adai>,
+    /// Adam that switches to SGD.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub swats: Option<Swats>,
 }
 
 /// Which parameters decay.
@@ -137,6 +143,8 @@ impl Recipe {
             radam: None,
             adabelief: None,
             adabound: None,
+            adai: None,
+            swats: None,
         };
         recipe.set_method(method);
         recipe
@@ -153,6 +161,8 @@ impl Recipe {
             Method::Radam(config) => self.radam = Some(config),
             Method::Adabelief(config) => self.adabelief = Some(config),
             Method::Adabound(config) => self.adabound = Some(config),
+            Method::Adai(config) => self.adai = Some(config),
+            Method::Swats(config) => self.swats = Some(config),
         }
     }
 
@@ -169,6 +179,8 @@ impl Recipe {
             self.radam.map(Method::Radam),
             self.adabelief.map(Method::Adabelief),
             self.adabound.map(Method::Adabound),
+            self.adai.map(Method::Adai),
+            self.swats.map(Method::Swats),
         ];
         each.into_iter().flatten().collect()
     }
@@ -245,7 +257,7 @@ impl Recipe {
             Some(activation) if activation.placement == place => activation.add_to(update),
             _ => Ok(update),
         };
-        update = activate(update, Placement::Gradient)?.then_all(&parts.direction);
+        update = activate(update, Placement::Gradient)?.then_update(parts.direction);
         Ok(activate(update, Placement::Direction)?.then_all(&parts.decay))
     }
 }

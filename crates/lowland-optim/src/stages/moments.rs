@@ -59,6 +59,21 @@ impl<T: Real> Moments<T> {
         }
     }
 
+    /// The direction `factor * m / (sqrt(v) / sqrt(1 - beta2^t) + eps)` of one element after its
+    /// update, which is not made.
+    #[inline(always)]
+    pub(super) fn direction_after(&self, factor: T, g: T, m: T, v: T) -> T {
+        let m = self.beta1 * m + self.beta1_rest * g;
+        let v = self.beta2 * v + self.beta2_rest * (g * g);
+        factor * m / (v.sqrt() * self.root_correction + self.eps)
+    }
+
+    /// beta1.
+    #[inline(always)]
+    pub(super) fn first_decay(&self) -> T {
+        self.beta1
+    }
+
     /// `d <- d / (sqrt(second) / sqrt(1 - beta2^t) + eps)`.
     #[inline(always)]
     pub(super) fn divide(&self, second: &[T], direction: &mut [T]) {
