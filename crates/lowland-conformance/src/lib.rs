@@ -12,3 +12,11 @@ mod values;
 
 pub use reference::Reference;
 pub use suite::{Check, Failure, Report, Row, Steps, assert_conforms, check, check_with};
+
+/// The chapter of the book that writes a backend: its code is compiled and run with the tests of the
+/// documentation.
+#[cfg(doctest)]
+mod book {
+    #[doc = include_str!("../../../docs/src/add-a-backend.md")]
+    mod add_a_backend {}
+}

@@ -38,10 +38,6 @@ mod book {
     mod add_a_stage {}
     #[doc = include_str!("../../../docs/src/add-an-op.md")]
     mod add_an_op {}
-    #[doc = include_str!("../../../docs/src/add-a-backend.md")]
-    mod add_a_backend {}
-    #[doc = include_str!("../../../docs/src/add-a-kernel.md")]
-    mod add_a_kernel {}
     #[doc = include_str!("../../../docs/src/methods/miadam.md")]
     mod miadam {}
     #[doc = include_str!("../../../docs/src/methods/gaf.md")]

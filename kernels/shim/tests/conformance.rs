@@ -101,6 +101,40 @@ fn mistakes_in_what_is_computed_are_found() {
     }
 }
 
+/// What chooses indices of 32 bits in a file of kernels, and what makes them 64 bits wide.
+const WIDER: [(&str, &str, &str); 7] = [
+    ("ops/batch_norm.cu", "narrow = len < 0x80000000u", "narrow = false"),
+    ("ops/binary.cu", "walk<u32>(", "walk<u64>("),
+    ("ops/broadcast.cu", "<u32>(", "<u64>("),
+    ("ops/permute.cu", "<u32>(", "<u64>("),
+    ("ops/pool2d.cu", "u32>(a)", "u64>(a)"),
+    ("ops/reduce.cu", "<u32>(", "<u64>("),
+    ("ops/slice.cu", "<u32>(", "<u64>("),
+];
+
+/// No test has two thousand million elements; the arithmetic for them gives the same results on few.
+#[test]
+fn wide_indices_find_the_same_elements() {
+    if !available("wide_indices_find_the_same_elements") {
+        return;
+    }
+    let mut shim = Shim::new();
+    for (file, narrow, wide) in WIDER {
+        let text = lowland_kernels::source(file).expect("a file of that name").text;
+        assert!(text.contains(narrow), "{file}: `{narrow}` is no longer there");
+        shim = shim.source(file, text.replace(narrow, wide));
+    }
+    let mut cases = cases::all();
+    cases.retain(|case| {
+        matches!(case.op, Op::Binary(_) | Op::Broadcast(_) | Op::Permute(_) | Op::Slice(_))
+            || matches!(case.op, Op::Embed(_) | Op::Reduce(_) | Op::ReduceMaxGrad(_))
+            || matches!(case.op, Op::Pool2d(_) | Op::Pool2dGrad(_))
+            || matches!(case.op, Op::BatchNormInference(_) | Op::BatchNormGrad(_))
+    });
+    let report = check(shim, &cases);
+    assert!(report.passed(), "{report}");
+}
+
 #[test]
 fn a_mean_of_millions_of_deviations_does_no_harm() {
     if !available("a_mean_of_millions_of_deviations_does_no_harm") {

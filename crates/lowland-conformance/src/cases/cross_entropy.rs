@@ -5,8 +5,8 @@ use lowland_core::op::CrossEntropy;
 
 use super::{Case, Random, Tolerance};
 
-const SIZES: [[usize; 2]; 9] =
-    [[1, 1], [1, 2], [2, 3], [7, 5], [8, 8], [33, 10], [5, 100], [3, 1000], [700, 10]];
+const SIZES: [[usize; 2]; 10] =
+    [[1, 1], [1, 2], [2, 3], [7, 5], [8, 8], [33, 10], [5, 100], [3, 1000], [700, 10], [2, 5001]];
 
 pub(super) fn cases(random: &mut Random) -> Vec<Case> {
     let mut cases = Vec::new();

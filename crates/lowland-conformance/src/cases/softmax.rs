@@ -1,4 +1,4 @@
-//! Softmax: one class and many, and logits that would overflow an exponential.
+//! Softmax: one class and thousands, and logits that would overflow an exponential.
 
 use lowland_core::Op;
 use lowland_core::op::Softmax;
@@ -6,8 +6,19 @@ use lowland_core::op::Softmax;
 use super::{Case, Random, Tolerance, forward};
 use crate::oracle::OracleValue;
 
-const SIZES: [[usize; 2]; 10] =
-    [[0, 10], [1, 1], [1, 2], [3, 1], [5, 7], [4, 8], [33, 10], [16, 100], [2, 1000], [700, 10]];
+const SIZES: [[usize; 2]; 11] = [
+    [0, 10],
+    [1, 1],
+    [1, 2],
+    [3, 1],
+    [5, 7],
+    [4, 8],
+    [33, 10],
+    [16, 100],
+    [2, 1000],
+    [700, 10],
+    [3, 5001],
+];
 
 pub(super) fn cases(random: &mut Random) -> Vec<Case> {
     let mut cases = Vec::new();
