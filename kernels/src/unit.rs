@@ -67,7 +67,6 @@ mod tests {
     fn a_fingerprint_is_of_the_text_and_of_what_it_includes() {
         let fill = source("ops/fill.cu").unwrap().text;
         let alone = fill.replace("#include", "// include");
-        assert_eq!(fingerprint(fill), fingerprint(&fill.to_string()));
         assert_eq!(fingerprint(fill).len(), 64);
         assert_ne!(fingerprint(fill), fingerprint(&format!("{fill} ")));
         let of_text_alone = |text: &str| {
