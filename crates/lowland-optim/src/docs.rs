@@ -1,13 +1,12 @@
 //! What can be named in a config, told in words and equations: the text behind a list of methods.
 //!
-//! Each entry stands in the file of what it describes; here is the list.
+//! Each entry stands in the file of what it describes, and is listed in the registry with it.
 
 use std::fmt;
 
-use crate::recipe::{activation_docs, clip_docs, metric_docs};
-use crate::{
-    adabelief, adabound, adai, adam, deformation, miadam, nadam, radam, rmsprop, sgd, swats,
-};
+use crate::deformation::config;
+use crate::method;
+use crate::recipe::{activation, channel_directed, clip_docs};
 
 /// What an entry describes, by the table of a config that it is named in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -70,35 +69,38 @@ pub struct Entry {
     pub source: &'static str,
 }
 
-/// Every entry.
-pub const ENTRIES: &[&Entry] = &[
-    &sgd::DOC,
-    &adam::DOC,
-    &adam::ADAMW_DOC,
-    &miadam::DOC,
-    &rmsprop::DOC,
-    &nadam::DOC,
-    &radam::DOC,
-    &adabelief::DOC,
-    &adabound::DOC,
-    &adai::DOC,
-    &swats::DOC,
-    &activation_docs::ATAN,
-    &activation_docs::TANH,
-    &activation_docs::LOG,
-    &activation_docs::ADAPTIVE_ATAN,
-    &clip_docs::NORM,
-    &clip_docs::VALUE,
-    &metric_docs::H0,
-    &metric_docs::H1,
-    &metric_docs::SOBOLEV,
-    &deformation::atan_power::DOC,
-    &deformation::log_exp::DOC,
-    &deformation::sech::DOC,
-    &deformation::cyclic_sech::DOC,
-    &deformation::windowed_linear::DOC,
-    &deformation::linear_quadratic::DOC,
+/// The lists, in the order of [`ENTRIES`].
+const LISTS: [&[&Entry]; 5] = [
+    method::DOCS,
+    activation::DOCS,
+    &[&clip_docs::NORM, &clip_docs::VALUE],
+    channel_directed::DOCS,
+    config::DOCS,
 ];
+
+const COUNT: usize = {
+    let (mut list, mut count) = (0, 0);
+    while list < LISTS.len() {
+        count += LISTS[list].len();
+        list += 1;
+    }
+    count
+};
+
+/// Every entry.
+pub const ENTRIES: &[&Entry] = &{
+    let mut all = [LISTS[0][0]; COUNT];
+    let (mut list, mut at) = (0, 0);
+    while list < LISTS.len() {
+        let mut i = 0;
+        while i < LISTS[list].len() {
+            all[at] = LISTS[list][i];
+            (i, at) = (i + 1, at + 1);
+        }
+        list += 1;
+    }
+    all
+};
 
 /// The entries of a name: a few names, such as `sobolev`, may have more than one.
 pub fn find(name: &str) -> impl Iterator<Item = &'static Entry> {

@@ -17,6 +17,7 @@ mod parts;
 mod precision;
 mod radam;
 mod recipe;
+mod registry;
 mod rmsprop;
 mod schedule;
 mod sgd;

@@ -3,107 +3,85 @@
 use lowland_core::DType;
 use serde::{Deserialize, Serialize};
 
+use crate::docs::Entry;
 use crate::error::Result;
 use crate::parts::Parts;
 use crate::precision::require_normal;
+use crate::registry::methods;
 use crate::update::Update;
-use crate::{AdaBelief, AdaBound, Adai, Adam, AdamW, MiAdam, NAdam, RAdam, RmsProp, Sgd, Swats};
 
-/// An optimization method with its hyper-parameters: in a config file, one table whose key names the
-/// method. Fields that are left out have their defaults; unknown ones are errors.
-///
-/// ```
-/// use lowland_optim::{Method, MiAdam, StepScale, Switch};
-///
-/// #[derive(serde::Deserialize)]
-/// struct Config {
-///     optimizer: Method,
-/// }
-///
-/// let text = r#"
-///     [optimizer.miadam]
-///     order = 3
-///     step_scale = "unit-gain"
-///     switch = { fraction = 0.5 }
-///     weight_decay = 5e-5
-/// "#;
-/// let config: Config = toml::from_str(text)?;
-/// assert_eq!(config.optimizer, Method::Miadam(MiAdam {
-///     order: 3,
-///     step_scale: StepScale::UnitGain,
-///     switch: Switch::Fraction(0.5),
-///     weight_decay: 5e-5,
-///     ..MiAdam::default()
-/// }));
-/// assert!(toml::from_str::<Config>("[optimizer.sgd]\nmomentun = 0.9").is_err());
-/// # Ok::<(), toml::de::Error>(())
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum Method {
-    /// Stochastic gradient descent.
-    Sgd(Sgd),
-    /// Adam and AMSGrad.
-    Adam(Adam),
-    /// Adam with decoupled weight decay.
-    Adamw(AdamW),
-    /// Adam with multiple integrations.
-    Miadam(MiAdam),
-    /// RMSprop.
-    Rmsprop(RmsProp),
-    /// Adam with Nesterov momentum.
-    Nadam(NAdam),
-    /// Rectified Adam.
-    Radam(RAdam),
-    /// AdaBelief.
-    Adabelief(AdaBelief),
-    /// AdaBound and AMSBound.
-    Adabound(AdaBound),
-    /// Adaptive inertia.
-    Adai(Adai),
-    /// Adam that switches to SGD.
-    Swats(Swats),
-}
-
-/// The same expression for the config of each method.
-macro_rules! each {
-    ($method:expr, $config:ident => $body:expr) => {
-        match $method {
-            Method::Sgd($config) => $body,
-            Method::Adam($config) => $body,
-            Method::Adamw($config) => $body,
-            Method::Miadam($config) => $body,
-            Method::Rmsprop($config) => $body,
-            Method::Nadam($config) => $body,
-            Method::Radam($config) => $body,
-            Method::Adabelief($config) => $body,
-            Method::Adabound($config) => $body,
-            Method::Adai($config) => $body,
-            Method::Swats($config) => $body,
+/// The enum of methods, and what is the same expression for the config of each.
+macro_rules! method {
+    ($($(#[$doc:meta])* $name:ident: $variant:ident($config:ty), $text:expr $(, $eps:ident)?;)*) => {
+        /// An optimization method with its hyper-parameters: in a config file, one table whose key names the
+        /// method. Fields that are left out have their defaults; unknown ones are errors.
+        ///
+        /// ```
+        /// use lowland_optim::{Method, MiAdam, StepScale, Switch};
+        ///
+        /// #[derive(serde::Deserialize)]
+        /// struct Config {
+        ///     optimizer: Method,
+        /// }
+        ///
+        /// let text = r#"
+        ///     [optimizer.miadam]
+        ///     order = 3
+        ///     step_scale = "unit-gain"
+        ///     switch = { fraction = 0.5 }
+        ///     weight_decay = 5e-5
+        /// "#;
+        /// let config: Config = toml::from_str(text)?;
+        /// assert_eq!(config.optimizer, Method::Miadam(MiAdam {
+        ///     order: 3,
+        ///     step_scale: StepScale::UnitGain,
+        ///     switch: Switch::Fraction(0.5),
+        ///     weight_decay: 5e-5,
+        ///     ..MiAdam::default()
+        /// }));
+        /// assert!(toml::from_str::<Config>("[optimizer.sgd]\nmomentun = 0.9").is_err());
+        /// # Ok::<(), toml::de::Error>(())
+        /// ```
+        #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(rename_all = "snake_case")]
+        #[non_exhaustive]
+        pub enum Method {
+            $($(#[$doc])* $variant($config),)*
         }
+
+        /// The same expression for the config of each method.
+        macro_rules! each {
+            ($method:expr, $own:ident => $body:expr) => {
+                match $method {
+                    $(Method::$variant($own) => $body,)*
+                }
+            };
+        }
+
+        impl Method {
+            /// Its name, as in a config file.
+            #[must_use]
+            pub fn name(&self) -> &'static str {
+                match self {
+                    $(Method::$variant(_) => stringify!($name),)*
+                }
+            }
+
+            /// What it adds to a root, or keeps shares above.
+            fn eps(&self) -> Option<f64> {
+                match self {
+                    $(Method::$variant(_config) => None$(.or(Some(_config.$eps)))?,)*
+                }
+            }
+        }
+
+        /// What a list of methods tells of each.
+        pub(crate) const DOCS: &[&Entry] = &[$(&$text),*];
     };
 }
+methods!(method);
 
 impl Method {
-    /// Its name, as in a config file.
-    #[must_use]
-    pub fn name(&self) -> &'static str {
-        match self {
-            Method::Sgd(_) => "sgd",
-            Method::Adam(_) => "adam",
-            Method::Adamw(_) => "adamw",
-            Method::Miadam(_) => "miadam",
-            Method::Rmsprop(_) => "rmsprop",
-            Method::Nadam(_) => "nadam",
-            Method::Radam(_) => "radam",
-            Method::Adabelief(_) => "adabelief",
-            Method::Adabound(_) => "adabound",
-            Method::Adai(_) => "adai",
-            Method::Swats(_) => "swats",
-        }
-    }
-
     /// Checks the ranges.
     ///
     /// # Errors
@@ -144,23 +122,6 @@ impl Method {
         match self {
             Method::Miadam(miadam) => miadam.validate_gain(base_lr, dtype),
             _ => Ok(()),
-        }
-    }
-
-    /// What it adds to a root, or keeps shares above.
-    fn eps(&self) -> Option<f64> {
-        match self {
-            Method::Sgd(_) => None,
-            Method::Adam(config) => Some(config.eps),
-            Method::Adamw(config) => Some(config.eps),
-            Method::Miadam(config) => Some(config.eps),
-            Method::Rmsprop(config) => Some(config.eps),
-            Method::Nadam(config) => Some(config.eps),
-            Method::Radam(config) => Some(config.eps),
-            Method::Adabelief(config) => Some(config.eps),
-            Method::Adabound(config) => Some(config.eps),
-            Method::Adai(config) => Some(config.eps),
-            Method::Swats(config) => Some(config.eps),
         }
     }
 

@@ -61,7 +61,7 @@ fn adam_by_hand() {
 fn adai_by_hand() {
     let adai = Adai { betas: [0.5, 0.5], eps: 0.125, ..Adai::default() };
     // A single element is its own mean, so that each share is beta0.
-    let (m, w) = (0.5 * (0.5 * 3.0) + 0.5 * -1.0, 0.5 * 0.5 + 0.5);
+    let (m, w) = (0.5 * (0.5 * 3.0) - 0.5, 0.5 * 0.5 + 0.5);
     close(steps(Method::Adai(adai), 2.0, &[3.0, -1.0]), 2.0 - LR * 3.0 - LR * m / w);
     let coupled = Adai { weight_decay: 0.25, ..adai };
     close(steps(Method::Adai(coupled), 2.0, &[3.0]), 2.0 - LR * (3.0 + 0.5));

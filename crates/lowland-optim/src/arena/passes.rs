@@ -137,7 +137,8 @@ pub(super) fn require_support(
     match backend.supports(op, dtype) {
         true => Ok(()),
         false => {
-            let (op, backend) = (name.to_owned(), backend.name().to_owned());
+            let remedy = backend.remedy(op).map_or(String::new(), |remedy| format!(" ({remedy})"));
+            let (op, backend) = (format!("{name}{remedy}"), backend.name().to_owned());
             Err(CoreError::Unsupported { op, backend, dtype }.into())
         }
     }

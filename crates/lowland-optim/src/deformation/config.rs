@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AtanPower, CyclicSech, DeformedLoss, LinearQuadratic, LogExp, Sech, WindowedLinear};
+use super::DeformedLoss;
+use crate::docs::Entry;
 use crate::error::{Error, Result, require};
+use crate::registry::deformations;
 use crate::schedule::Boundary;
 
 /// What a hyper-parameter may be; finite in any case.
@@ -38,8 +40,8 @@ pub(super) trait Kind {
 }
 
 /// The names of deformations, and the type of the table of each.
-macro_rules! deformations {
-    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+macro_rules! deformation {
+    ($($(#[$doc:meta])* $name:ident: $type:ty, $text:expr;)*) => {
         /// When and relative to what to deform, and exactly one deformation, as a table named after it.
         ///
         /// ```
@@ -86,22 +88,12 @@ macro_rules! deformations {
                 each.into_iter().filter_map(|(name, kind)| Some((name, kind?))).collect()
             }
         }
+
+        /// What a list of methods tells of each.
+        pub(crate) const DOCS: &[&Entry] = &[$(&$text),*];
     };
 }
-deformations! {
-    /// [`AtanPower`].
-    atan_power: AtanPower,
-    /// [`LogExp`].
-    log_exp: LogExp,
-    /// [`Sech`].
-    sech: Sech,
-    /// [`CyclicSech`].
-    cyclic_sech: CyclicSech,
-    /// [`WindowedLinear`].
-    windowed_linear: WindowedLinear,
-    /// [`LinearQuadratic`].
-    linear_quadratic: LinearQuadratic,
-}
+deformations!(deformation);
 
 /// Losses at which a slope must make sense: those of a network that is nearly perfect, and of one that
 /// is worse than guessing.

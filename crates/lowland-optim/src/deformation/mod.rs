@@ -8,7 +8,7 @@
 //! "Deforming the Loss Surface" (arXiv 2007.12515).
 
 pub(crate) mod atan_power;
-mod config;
+pub(crate) mod config;
 pub(crate) mod cyclic_sech;
 pub(crate) mod linear_quadratic;
 pub(crate) mod log_exp;

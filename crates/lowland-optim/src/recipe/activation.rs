@@ -3,10 +3,10 @@
 use lowland_core::DType;
 use serde::{Deserialize, Serialize};
 
+use crate::docs::Entry;
 use crate::error::{Error, Result, require};
 use crate::precision::require_normal;
-use crate::stages::{Activate, Atan, Log, Tanh};
-use crate::transforms::AdaptiveAtan;
+use crate::registry::activations;
 use crate::update::Update;
 
 /// Where gradients are activated. These are different optimizers.
@@ -22,17 +22,17 @@ pub enum Placement {
 }
 
 /// A kind of activation that a config file can name.
-trait Kind {
+pub(crate) trait Kind {
     /// Its hyper-parameters, all above 0.
-    fn fields(&self) -> [(&'static str, f64); 2];
+    fn fields(&self) -> Vec<(&'static str, f64)>;
 
     /// The update with it at the end.
     fn add_to(&self, update: Update) -> Update;
 }
 
-/// The names of activations, and the type of the table of each.
-macro_rules! activations {
-    ($($(#[$doc:meta])* $name:ident: $type:ty,)*) => {
+/// The table, with a field for each activation.
+macro_rules! activation {
+    ($($(#[$doc:meta])* $name:ident: $type:ty, $text:expr;)*) => {
         /// Where to activate, and exactly one activation, as a table named after it.
         ///
         /// ```
@@ -58,18 +58,12 @@ macro_rules! activations {
                 each.into_iter().filter_map(|(name, kind)| Some((name, kind?))).collect()
             }
         }
+
+        /// What a list of methods tells of each.
+        pub(crate) const DOCS: &[&Entry] = &[$(&$text),*];
     };
 }
-activations! {
-    /// [`Atan`].
-    atan: Atan,
-    /// [`Tanh`].
-    tanh: Tanh,
-    /// [`Log`].
-    log: Log,
-    /// [`AdaptiveAtan`].
-    adaptive_atan: AdaptiveAtan,
-}
+activations!(activation);
 
 impl ActivationConfig {
     fn one(&self) -> Result<(&'static str, &dyn Kind)> {
@@ -106,31 +100,5 @@ impl ActivationConfig {
     /// The update with this activation at its end.
     pub(super) fn add_to(&self, update: Update) -> Result<Update> {
         Ok(self.one()?.1.add_to(update))
-    }
-}
-
-/// An activation of each element.
-macro_rules! element_wise {
-    ($($type:ty),*) => {$(
-        impl Kind for $type {
-            fn fields(&self) -> [(&'static str, f64); 2] {
-                [("alpha", self.alpha), ("beta", self.beta)]
-            }
-
-            fn add_to(&self, update: Update) -> Update {
-                update.then(Activate(*self))
-            }
-        }
-    )*};
-}
-element_wise!(Atan, Tanh, Log);
-
-impl Kind for AdaptiveAtan {
-    fn fields(&self) -> [(&'static str, f64); 2] {
-        [("shrink", self.shrink), ("gamma", self.gamma)]
-    }
-
-    fn add_to(&self, update: Update) -> Update {
-        update.transform(*self)
     }
 }

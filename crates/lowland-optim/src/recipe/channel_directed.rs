@@ -5,15 +5,17 @@ use std::sync::Arc;
 use lowland_core::DynTransform;
 use serde::{Deserialize, Serialize};
 
+use crate::docs::Entry;
 use crate::error::{Result, require};
+use crate::registry::metrics;
 use crate::transforms::ChannelDirected;
 use crate::transforms::channel_directed::{
     Axis, Ends, MeanSplitSobolev, Metric, ReweightedL2, Sobolev,
 };
 
 /// The names of metrics, and the metric that each stands for.
-macro_rules! metrics {
-    ($($(#[$doc:meta])* $kind:ident => $metric:expr;)*) => {
+macro_rules! metric {
+    ($($(#[$doc:meta])* $kind:ident => $metric:expr, $text:expr;)*) => {
         /// A metric of gradients by its name.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
@@ -31,16 +33,12 @@ macro_rules! metrics {
                 }
             }
         }
+
+        /// What a list of methods tells of each.
+        pub(crate) const DOCS: &[&Entry] = &[$(&$text),*];
     };
 }
-metrics! {
-    /// Re-weighted L2, [`ReweightedL2`].
-    H0 => |lambda, _| ReweightedL2 { lambda };
-    /// Sobolev, split by the mean, [`MeanSplitSobolev`].
-    H1 => |lambda, ends| MeanSplitSobolev { lambda, ends };
-    /// Classical Sobolev, [`Sobolev`].
-    Sobolev => |lambda, ends| Sobolev { lambda, ends };
-}
+metrics!(metric);
 
 /// [`ChannelDirected`] as a table of a config file.
 ///

@@ -1,11 +1,9 @@
 //! The whole optimizer of an experiment, as a config file has it.
 
-mod activation;
-pub(crate) mod activation_docs;
-mod channel_directed;
+pub(crate) mod activation;
+pub(crate) mod channel_directed;
 mod clip;
 pub(crate) mod clip_docs;
-pub(crate) mod metric_docs;
 
 use lowland_core::DType;
 use serde::{Deserialize, Serialize};
@@ -16,102 +14,110 @@ pub use clip::Clip;
 
 use crate::error::{Error, Result};
 use crate::method::Method;
+use crate::registry::methods;
 use crate::update::Update;
-use crate::{AdaBelief, AdaBound, Adai, Adam, AdamW, MiAdam, NAdam, RAdam, RmsProp, Sgd, Swats};
 
-/// The table `[optimizer]`: a learning rate, exactly one method as a table named after it, and what
-/// is done to gradients and directions around the method.
-///
-/// The order: the gradients of all parameters are clipped, by their norm or by value; those of the
-/// chosen weights are smoothed along an axis; then the raw gradient is activated, if that is where
-/// the activation is placed; then comes the method, whose final direction is activated otherwise;
-/// decoupled weight decay comes last.
-///
-/// ```
-/// use lowland_optim::Recipe;
-///
-/// #[derive(serde::Deserialize)]
-/// struct Config {
-///     optimizer: Recipe,
-/// }
-///
-/// let text = r#"
-///     [optimizer]
-///     learning_rate = 0.1
-///     clip = { norm = 5.0 }
-///
-///     [optimizer.sgd]
-///     momentum = 0.9
-///
-///     [optimizer.channel_directed]
-///     metric = "h1"
-///     lambda = 0.1
-///
-///     [optimizer.activation]
-///     placement = "direction"
-///     atan = { alpha = 0.1, beta = 20.0 }
-/// "#;
-/// let Config { optimizer } = toml::from_str(text)?;
-/// let update = optimizer.update()?;
-/// assert_eq!(
-///     update.explain().to_string(),
-///     "each tensor: channel_directed; then a pass, 20 bytes a parameter in f32: gradient -> momentum -> \
-///      atan -> parameter -= lr * direction; state: momentum.momentum_buffer"
-/// );
-/// assert_eq!(optimizer.clip_norm(), Some(5.0));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Recipe {
-    /// The learning rate that the schedule starts from.
-    pub learning_rate: f64,
-    /// Which parameters decay.
-    #[serde(default)]
-    pub weight_decay_on: WeightDecayOn,
-    /// How gradients are clipped.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clip: Option<Clip>,
-    /// Along which axis, and by which metric, gradients are smoothed.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub channel_directed: Option<ChannelDirectedConfig>,
-    /// What activates gradients or directions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub activation: Option<ActivationConfig>,
-    /// Stochastic gradient descent.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub sgd: Option<Sgd>,
-    /// Adam and AMSGrad.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adam: Option<Adam>,
-    /// Adam with decoupled weight decay.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adamw: Option<AdamW>,
-    /// Adam with multiple integrations.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub miadam: Option<MiAdam>,
-    /// RMSprop.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub rmsprop: Option<RmsProp>,
-    /// Adam with Nesterov momentum.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub nadam: Option<NAdam>,
-    /// Rectified Adam.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub radam: Option<RAdam>,
-    /// AdaBelief.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adabelief: Option<AdaBelief>,
-    /// AdaBound and AMSBound.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adabound: Option<AdaBound>,
-    /// Adaptive inertia.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub adai: Option<Adai>,
-    /// Adam that switches to SGD.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub swats: Option<Swats>,
+/// The struct, with a field for each method.
+macro_rules! recipe {
+    ($($(#[$doc:meta])* $name:ident: $variant:ident($config:ty), $text:expr $(, $eps:ident)?;)*) => {
+        /// The table `[optimizer]`: a learning rate, exactly one method as a table named after it, and what
+        /// is done to gradients and directions around the method.
+        ///
+        /// The order: the gradients of all parameters are clipped, by their norm or by value; those of the
+        /// chosen weights are smoothed along an axis; then the raw gradient is activated, if that is where
+        /// the activation is placed; then comes the method, whose final direction is activated otherwise;
+        /// decoupled weight decay comes last.
+        ///
+        /// ```
+        /// use lowland_optim::Recipe;
+        ///
+        /// #[derive(serde::Deserialize)]
+        /// struct Config {
+        ///     optimizer: Recipe,
+        /// }
+        ///
+        /// let text = r#"
+        ///     [optimizer]
+        ///     learning_rate = 0.1
+        ///     clip = { norm = 5.0 }
+        ///
+        ///     [optimizer.sgd]
+        ///     momentum = 0.9
+        ///
+        ///     [optimizer.channel_directed]
+        ///     metric = "h1"
+        ///     lambda = 0.1
+        ///
+        ///     [optimizer.activation]
+        ///     placement = "direction"
+        ///     atan = { alpha = 0.1, beta = 20.0 }
+        /// "#;
+        /// let Config { optimizer } = toml::from_str(text)?;
+        /// let update = optimizer.update()?;
+        /// assert_eq!(
+        ///     update.explain().to_string(),
+        ///     "each tensor: channel_directed; then a pass, 20 bytes a parameter in f32: gradient -> momentum -> \
+        ///      atan -> parameter -= lr * direction; state: momentum.momentum_buffer"
+        /// );
+        /// assert_eq!(optimizer.clip_norm(), Some(5.0));
+        /// # Ok::<(), Box<dyn std::error::Error>>(())
+        /// ```
+        #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+        #[serde(deny_unknown_fields)]
+        pub struct Recipe {
+            /// The learning rate that the schedule starts from.
+            pub learning_rate: f64,
+            /// Which parameters decay.
+            #[serde(default)]
+            pub weight_decay_on: WeightDecayOn,
+            /// How gradients are clipped.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub clip: Option<Clip>,
+            /// Along which axis, and by which metric, gradients are smoothed.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub channel_directed: Option<ChannelDirectedConfig>,
+            /// What activates gradients or directions.
+            #[serde(default, skip_serializing_if = "Option::is_none")]
+            pub activation: Option<ActivationConfig>,
+            $(
+                $(#[$doc])*
+                #[serde(default, skip_serializing_if = "Option::is_none")]
+                pub $name: Option<$config>,
+            )*
+        }
+
+        impl Recipe {
+            /// A method with nothing around it.
+            #[must_use]
+            pub fn new(learning_rate: f64, method: Method) -> Self {
+                let mut recipe = Recipe {
+                    learning_rate,
+                    weight_decay_on: WeightDecayOn::All,
+                    clip: None,
+                    channel_directed: None,
+                    activation: None,
+                    $($name: None,)*
+                };
+                recipe.set_method(method);
+                recipe
+            }
+
+            fn set_method(&mut self, method: Method) {
+                match method {
+                    $(Method::$variant(config) => self.$name = Some(config),)*
+                }
+            }
+
+            /// The methods that were given, of which there should be one.
+            #[must_use]
+            pub fn methods(&self) -> Vec<Method> {
+                let each = [$(self.$name.map(Method::$variant)),*];
+                each.into_iter().flatten().collect()
+            }
+        }
+    };
 }
+methods!(recipe);
 
 /// Which parameters decay.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,66 +131,6 @@ pub enum WeightDecayOn {
 }
 
 impl Recipe {
-    /// A method with nothing around it.
-    #[must_use]
-    pub fn new(learning_rate: f64, method: Method) -> Self {
-        let mut recipe = Recipe {
-            learning_rate,
-            weight_decay_on: WeightDecayOn::All,
-            clip: None,
-            channel_directed: None,
-            activation: None,
-            sgd: None,
-            adam: None,
-            adamw: None,
-            miadam: None,
-            rmsprop: None,
-            nadam: None,
-            radam: None,
-            adabelief: None,
-            adabound: None,
-            adai: None,
-            swats: None,
-        };
-        recipe.set_method(method);
-        recipe
-    }
-
-    fn set_method(&mut self, method: Method) {
-        match method {
-            Method::Sgd(config) => self.sgd = Some(config),
-            Method::Adam(config) => self.adam = Some(config),
-            Method::Adamw(config) => self.adamw = Some(config),
-            Method::Miadam(config) => self.miadam = Some(config),
-            Method::Rmsprop(config) => self.rmsprop = Some(config),
-            Method::Nadam(config) => self.nadam = Some(config),
-            Method::Radam(config) => self.radam = Some(config),
-            Method::Adabelief(config) => self.adabelief = Some(config),
-            Method::Adabound(config) => self.adabound = Some(config),
-            Method::Adai(config) => self.adai = Some(config),
-            Method::Swats(config) => self.swats = Some(config),
-        }
-    }
-
-    /// The methods that were given, of which there should be one.
-    #[must_use]
-    pub fn methods(&self) -> Vec<Method> {
-        let each = [
-            self.sgd.map(Method::Sgd),
-            self.adam.map(Method::Adam),
-            self.adamw.map(Method::Adamw),
-            self.miadam.map(Method::Miadam),
-            self.rmsprop.map(Method::Rmsprop),
-            self.nadam.map(Method::Nadam),
-            self.radam.map(Method::Radam),
-            self.adabelief.map(Method::Adabelief),
-            self.adabound.map(Method::Adabound),
-            self.adai.map(Method::Adai),
-            self.swats.map(Method::Swats),
-        ];
-        each.into_iter().flatten().collect()
-    }
-
     /// The method.
     ///
     /// # Errors

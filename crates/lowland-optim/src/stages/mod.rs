@@ -9,13 +9,14 @@
 //! [`Adai`] and [`Swats`] are [measured](crate::Measured): they go into an
 //! [`Update`](crate::Update::measured), not into a chain, as they need sums over all parameters.
 
-mod activation;
+pub(crate) mod activation;
 mod adabelief;
 mod adabound;
 mod adai;
 mod adam;
 mod clip_value;
 mod decoupled_weight_decay;
+mod examples;
 mod miadam;
 mod moments;
 mod momentum;
@@ -32,6 +33,7 @@ pub use adai::Adai;
 pub use adam::Adam;
 pub use clip_value::ClipValue;
 pub use decoupled_weight_decay::DecoupledWeightDecay;
+pub use examples::{examples, measures};
 pub use miadam::{MiAdam, StepScale, Switch};
 pub use momentum::Momentum;
 pub use nadam::NAdam;

@@ -6,7 +6,10 @@ use lowland_core::transform::{Form, Functor};
 use lowland_core::{Real, Shape, Transform};
 use serde::{Deserialize, Serialize};
 
+use crate::docs::{self, Entry, Hyper};
 use crate::elementary;
+use crate::recipe::activation::Kind;
+use crate::update::Update;
 
 /// An arctangent whose bound follows the largest element of each tensor.
 ///
@@ -81,3 +84,29 @@ impl Transform for AdaptiveAtan {
         }
     }
 }
+
+impl Kind for AdaptiveAtan {
+    fn fields(&self) -> Vec<(&'static str, f64)> {
+        vec![("shrink", self.shrink), ("gamma", self.gamma)]
+    }
+
+    fn add_to(&self, update: Update) -> Update {
+        update.transform(*self)
+    }
+}
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: docs::Kind::Activation,
+    name: "adaptive_atan",
+    title: "arctangent that follows the maximum of each tensor",
+    definition: "a = 2 max(x) / (pi shrink), max(x) the signed maximum of the tensor\n\
+                 G(x) = a atan(gamma x / a); x where a is 0 or not finite",
+    hyper: &[
+        Hyper::new("shrink", "shrink", "", "by how much the maximum is divided"),
+        Hyper::new("gamma", "gamma", "", "slope at 0"),
+    ],
+    state: &[],
+    bytes: "12, and what the stages before it move",
+    source: "Activated Gradients for Deep Neural Networks, TNNLS, arXiv 2107.04228",
+};

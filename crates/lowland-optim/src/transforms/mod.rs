@@ -1,7 +1,9 @@
 //! The transforms of whole tensors, one file a transform.
 
-mod adaptive_atan;
+pub(crate) mod adaptive_atan;
 pub mod channel_directed;
+mod examples;
 
 pub use adaptive_atan::AdaptiveAtan;
 pub use channel_directed::ChannelDirected;
+pub use examples::examples;

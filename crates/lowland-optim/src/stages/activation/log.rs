@@ -3,8 +3,11 @@
 use lowland_core::Real;
 use serde::{Deserialize, Serialize};
 
-use super::Activation;
+use super::{Activate, Activation};
+use crate::docs::{self, Entry, Hyper};
 use crate::elementary;
+use crate::recipe::activation::Kind;
+use crate::update::Update;
 
 /// `G(x) = alpha sign(x) ln(1 + beta |x|)`, which grows without a bound.
 ///
@@ -49,3 +52,28 @@ impl Activation for Log {
         T::of(self.alpha) * elementary::ln_1p(T::of(self.beta) * x.abs()).copysign(x)
     }
 }
+
+impl Kind for Log {
+    fn fields(&self) -> Vec<(&'static str, f64)> {
+        vec![("alpha", self.alpha), ("beta", self.beta)]
+    }
+
+    fn add_to(&self, update: Update) -> Update {
+        update.then(Activate(*self))
+    }
+}
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: docs::Kind::Activation,
+    name: "log",
+    title: "logarithm of gradients",
+    definition: "G(x) = alpha sign(x) ln(1 + beta |x|)",
+    hyper: &[
+        Hyper::new("alpha", "alpha", "0.3", "factor of the value"),
+        Hyper::new("beta", "beta", "4.5", "factor of the argument"),
+    ],
+    state: &[],
+    bytes: "nothing: fused with its neighbours",
+    source: "Activated Gradients for Deep Neural Networks, TNNLS, arXiv 2107.04228",
+};

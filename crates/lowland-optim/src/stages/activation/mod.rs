@@ -1,8 +1,8 @@
 //! Gradient activation: a function of each element of the direction.
 
-mod atan;
-mod log;
-mod tanh;
+pub(crate) mod atan;
+pub(crate) mod log;
+pub(crate) mod tanh;
 
 use std::fmt;
 

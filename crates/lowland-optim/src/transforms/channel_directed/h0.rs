@@ -1,6 +1,7 @@
 //! The re-weighted L2 metric.
 
 use super::{Columns, Metric, mean, mean_product};
+use crate::docs::{Entry, Hyper, Kind};
 
 /// H0: `<u, v> = mean(u) mean(v) + lambda mean((u - mean(u)) (v - mean(v)))`.
 ///
@@ -33,3 +34,20 @@ impl Metric for ReweightedL2 {
         }
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: Kind::Metric,
+    name: "h0",
+    title: "re-weighted L2 along channels",
+    definition: "<u, v> = mean(u) mean(v) + lambda mean((u - mean(u)) (v - mean(v)))\n\
+                 g <- mean(g) + (g - mean(g)) / lambda",
+    hyper: &[
+        Hyper::new("lambda", "lambda", "", "weight of the deviation from the mean"),
+        Hyper::new("axis", "", r#""output""#, "axis of the weight: output, input, height or width"),
+        Hyper::new("linear", "", "false", "whether weights of linear layers are smoothed too"),
+    ],
+    state: &[],
+    bytes: "8, of the chosen weights",
+    source: "Lao et al., Channel-Directed Gradients for Optimization of Convolutional Neural Networks, 2020, arXiv 2008.10766",
+};

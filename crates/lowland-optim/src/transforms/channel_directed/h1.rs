@@ -2,6 +2,7 @@
 
 use super::tile::take_means;
 use super::{Columns, Ends, Metric, WIDTH, mean};
+use crate::docs::{Entry, Hyper, Kind};
 
 /// H1: `<u, v> = mean(u) mean(v) + lambda * integral of u' v'`.
 ///
@@ -67,3 +68,21 @@ impl Metric for MeanSplitSobolev {
         take_means(columns);
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: Kind::Metric,
+    name: "h1",
+    title: "Sobolev along channels, split by the mean",
+    definition: "<u, v> = mean(u) mean(v) + lambda integral(u' v')\n\
+                 g <- mean(g) + x / lambda with -x'' = g - mean(g), mean(x) = 0",
+    hyper: &[
+        Hyper::new("lambda", "lambda", "", "weight of the derivative"),
+        Hyper::new("ends", "", r#""periodic""#, "periodic or neumann"),
+        Hyper::new("axis", "", r#""output""#, "axis of the weight: output, input, height or width"),
+        Hyper::new("linear", "", "false", "whether weights of linear layers are smoothed too"),
+    ],
+    state: &[],
+    bytes: "8, of the chosen weights",
+    source: "Lao et al., Channel-Directed Gradients for Optimization of Convolutional Neural Networks, 2020, arXiv 2008.10766",
+};

@@ -1,8 +1,8 @@
 //! Channel-directed gradients: gradients with respect to another metric along one axis of a weight.
 
-mod h0;
-mod h1;
-mod sobolev;
+pub(crate) mod h0;
+pub(crate) mod h1;
+pub(crate) mod sobolev;
 mod tile;
 
 use std::fmt;

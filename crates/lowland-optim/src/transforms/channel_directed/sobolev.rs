@@ -1,6 +1,7 @@
 //! The classical Sobolev metric.
 
 use super::{Columns, Ends, Metric, WIDTH, mean_product};
+use crate::docs::{Entry, Hyper, Kind};
 
 /// `<u, v> = mean(u v) + lambda * integral of u' v'`.
 ///
@@ -136,3 +137,21 @@ fn recursion(columns: &mut Columns, upwards: bool, ratio: f64, open: f64, scale:
         }
     }
 }
+
+/// What a list of methods tells of it.
+pub(crate) const DOC: Entry = Entry {
+    kind: Kind::Metric,
+    name: "sobolev",
+    title: "classical Sobolev along channels",
+    definition: "<u, v> = mean(u v) + lambda integral(u' v')\n\
+                 g <- (1 - lambda d^2/dx^2)^-1 g",
+    hyper: &[
+        Hyper::new("lambda", "lambda", "", "weight of the derivative"),
+        Hyper::new("ends", "", r#""periodic""#, "periodic or neumann"),
+        Hyper::new("axis", "", r#""output""#, "axis of the weight: output, input, height or width"),
+        Hyper::new("linear", "", "false", "whether weights of linear layers are smoothed too"),
+    ],
+    state: &[],
+    bytes: "8, of the chosen weights",
+    source: "Lao et al., Channel-Directed Gradients for Optimization of Convolutional Neural Networks, 2020, arXiv 2008.10766",
+};
