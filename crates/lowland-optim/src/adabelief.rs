@@ -77,12 +77,7 @@ pub(crate) const DOC: Entry = Entry {
         Hyper::new("betas", "beta1, beta2", "[0.9, 0.999]", "decay rates of the two means"),
         Hyper::new("eps", "epsilon", "1e-16", "what is added to the root"),
         Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
-        Hyper::new(
-            "decoupled_weight_decay",
-            "AdamW, SGDW",
-            "true",
-            "whether decay is kept out of the state",
-        ),
+        Hyper::new("decoupled_weight_decay", "", "true", "whether decay is kept out of the state"),
     ],
     state: &["adabelief.exp_avg", "adabelief.exp_avg_var"],
     bytes: "28",

@@ -82,7 +82,8 @@ pub(crate) const DOC: Entry = Entry {
     kind: Kind::Method,
     name: "adabound",
     title: "Adam whose step sizes are kept between closing bounds",
-    definition: "m and v as in adam;  e = sqrt(1 - beta2^t) / (1 - beta1^t) / (sqrt(v) + eps);  f = final_lr_factor\n\
+    definition: "g <- g + weight_decay p\n\
+                 m and v as in adam;  e = sqrt(1 - beta2^t) / (1 - beta1^t) / (sqrt(v) + eps);  f = final_lr_factor\n\
                  d  = min(max(e, f (1 - 1 / (gamma t + 1))), f (1 + 1 / (gamma t))) m\n\
                  p <- p - lr d\n\
                  AMSBound: the largest v so far in the place of v",
@@ -98,12 +99,7 @@ pub(crate) const DOC: Entry = Entry {
         Hyper::new("gamma", "gamma", "0.001", "how fast they close in"),
         Hyper::new("amsbound", "AMSBound", "false", "whether the second mean never shrinks"),
         Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
-        Hyper::new(
-            "decoupled_weight_decay",
-            "AdamW, SGDW",
-            "false",
-            "whether decay is kept out of the state",
-        ),
+        Hyper::new("decoupled_weight_decay", "", "false", "whether decay is kept out of the state"),
     ],
     state: &["adabound.exp_avg", "adabound.exp_avg_sq"],
     bytes: "28, with AMSBound 36",

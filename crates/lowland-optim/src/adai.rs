@@ -69,7 +69,8 @@ pub(crate) const DOC: Entry = Entry {
     kind: Kind::Method,
     name: "adai",
     title: "Adaptive Inertia: a momentum of its own for each element",
-    definition: "v <- beta2 v + (1 - beta2) g^2;  u = v / (1 - beta2^t)\n\
+    definition: "g <- g + weight_decay p\n\
+                 v <- beta2 v + (1 - beta2) g^2;  u = v / (1 - beta2^t)\n\
                  r  = min(max(beta0 u / mean(u), eps), 1), the mean over all parameters\n\
                  m <- (1 - r) m + r g;  w <- (1 - r) w + r\n\
                  p <- p - lr m / w",

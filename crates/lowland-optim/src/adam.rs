@@ -161,12 +161,7 @@ pub(crate) const DOC: Entry = Entry {
             "whether eps is added before the bias correction",
         ),
         Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
-        Hyper::new(
-            "decoupled_weight_decay",
-            "AdamW, SGDW",
-            "false",
-            "whether decay is kept out of the state",
-        ),
+        Hyper::new("decoupled_weight_decay", "", "false", "whether decay is kept out of the state"),
     ],
     state: &["adam.exp_avg", "adam.exp_avg_sq"],
     bytes: "28, with AMSGrad 36",

@@ -187,12 +187,7 @@ pub(crate) const DOC: Entry = Entry {
         Hyper::new("eps", "epsilon", "1e-8", "what is added to the root"),
         Hyper::new("amsgrad", "AMSGrad", "false", "whether the second mean never shrinks"),
         Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
-        Hyper::new(
-            "decoupled_weight_decay",
-            "AdamW, SGDW",
-            "false",
-            "whether decay is kept out of the state",
-        ),
+        Hyper::new("decoupled_weight_decay", "", "false", "whether decay is kept out of the state"),
     ],
     state: &["miadam.exp_avg", "miadam.exp_avg_sq", "miadam.integral_1"],
     bytes: "28 + 8 order, with AMSGrad 8 more",

@@ -73,7 +73,8 @@ pub(crate) const DOC: Entry = Entry {
     kind: Kind::Method,
     name: "nadam",
     title: "Adam with Nesterov momentum",
-    definition: "mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2);  P_t = mu_1 .. mu_t;  m and v as in adam\n\
+    definition: "g <- g + weight_decay p\n\
+                 mu_t = beta1 (1 - 0.96^(t momentum_decay) / 2);  P_t = mu_1 .. mu_t;  m and v as in adam\n\
                  d  = ((1 - mu_t) / (1 - P_t) g + mu_(t+1) / (1 - P_(t+1)) m) / (sqrt(v) / sqrt(1 - beta2^t) + eps)\n\
                  p <- p - lr d",
     hyper: &[
@@ -81,12 +82,7 @@ pub(crate) const DOC: Entry = Entry {
         Hyper::new("eps", "epsilon", "1e-8", "what is added to the root"),
         Hyper::new("momentum_decay", "psi", "0.004", "how fast the momentum warms up"),
         Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
-        Hyper::new(
-            "decoupled_weight_decay",
-            "AdamW, SGDW",
-            "false",
-            "whether decay is kept out of the state",
-        ),
+        Hyper::new("decoupled_weight_decay", "", "false", "whether decay is kept out of the state"),
     ],
     state: &["nadam.exp_avg", "nadam.exp_avg_sq"],
     bytes: "28",

@@ -66,7 +66,8 @@ pub(crate) const DOC: Entry = Entry {
     kind: Kind::Method,
     name: "radam",
     title: "rectified Adam",
-    definition: "r_max = 2 / (1 - beta2) - 1;  r = r_max - 2 t beta2^t / (1 - beta2^t);  m and v as in adam\n\
+    definition: "g <- g + weight_decay p\n\
+                 r_max = 2 / (1 - beta2) - 1;  r = r_max - 2 t beta2^t / (1 - beta2^t);  m and v as in adam\n\
                  r > 5: d = m / (1 - beta1^t) sqrt((r - 4)(r - 2) r_max / ((r_max - 4)(r_max - 2) r))\n\
                  times sqrt(1 - beta2^t) / (sqrt(v) + eps)\n\
                  else:  d = m / (1 - beta1^t)\n\
@@ -75,12 +76,7 @@ pub(crate) const DOC: Entry = Entry {
         Hyper::new("betas", "beta1, beta2", "[0.9, 0.999]", "decay rates of the two means"),
         Hyper::new("eps", "epsilon", "1e-8", "what is added to the root"),
         Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
-        Hyper::new(
-            "decoupled_weight_decay",
-            "AdamW, SGDW",
-            "false",
-            "whether decay is kept out of the state",
-        ),
+        Hyper::new("decoupled_weight_decay", "", "false", "whether decay is kept out of the state"),
     ],
     state: &["radam.exp_avg", "radam.exp_avg_sq"],
     bytes: "28",

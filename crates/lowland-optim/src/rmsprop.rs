@@ -93,12 +93,7 @@ pub(crate) const DOC: Entry = Entry {
         Hyper::new("centered", "", "false", "whether the variance is taken"),
         Hyper::new("momentum", "mu", "0.0", "what is kept of the momentum buffer"),
         Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
-        Hyper::new(
-            "decoupled_weight_decay",
-            "AdamW, SGDW",
-            "false",
-            "whether decay is kept out of the state",
-        ),
+        Hyper::new("decoupled_weight_decay", "", "false", "whether decay is kept out of the state"),
     ],
     state: &["rmsprop.square_avg"],
     bytes: "20, 8 more each for centered and momentum",

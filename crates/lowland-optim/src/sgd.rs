@@ -87,12 +87,7 @@ pub(crate) const DOC: Entry = Entry {
         Hyper::new("dampening", "tau", "0.0", "what is held back of the new gradient"),
         Hyper::new("nesterov", "", "false", "whether to look ahead"),
         Hyper::new("weight_decay", "lambda, wd", "0.0", "factor of weight decay"),
-        Hyper::new(
-            "decoupled_weight_decay",
-            "AdamW, SGDW",
-            "false",
-            "whether decay is kept out of the state",
-        ),
+        Hyper::new("decoupled_weight_decay", "", "false", "whether decay is kept out of the state"),
     ],
     state: &[],
     bytes: "12, with momentum 20",

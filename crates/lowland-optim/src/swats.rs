@@ -71,7 +71,8 @@ pub(crate) const DOC: Entry = Entry {
     kind: Kind::Method,
     name: "swats",
     title: "switching from Adam to SGD",
-    definition: "m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2\n\
+    definition: "g <- g + weight_decay p\n\
+                 m <- beta1 m + (1 - beta1) g;  v <- beta2 v + (1 - beta2) g^2\n\
                  a  = m sqrt(1 - beta2^k) / (1 - beta1^k) / (sqrt(v) + eps)\n\
                  q  = sum(a a) / sum(a g) over all parameters;  lambda <- beta2 lambda + (1 - beta2) q\n\
                  Lambda = lambda / (1 - beta2^k)\n\

@@ -167,7 +167,7 @@ fn left(
 }
 
 #[test]
-fn every_method_converges_on_every_objective_whatever_is_around_it() {
+fn every_method_converges_on_every_objective_and_descends_with_an_adaptive_activation() {
     let mut failed = Vec::new();
     for objective in &OBJECTIVES {
         for (method, grows) in METHODS {
