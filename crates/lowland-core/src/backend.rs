@@ -43,6 +43,12 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// Whether [`Backend::run`] can run this op on floats of this type.
     fn supports(&self, op: &Op, dtype: DType) -> bool;
 
+    /// What to do about an op that this backend does not support, for messages: which file to write,
+    /// which limit it is beyond. `None` where there is nothing to say, or where it supports the op.
+    fn remedy(&self, _op: &Op) -> Option<String> {
+        None
+    }
+
     /// Runs an op. The operands and their order are those of [`Op::operands`].
     ///
     /// # Errors

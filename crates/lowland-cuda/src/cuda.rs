@@ -108,6 +108,10 @@ impl Backend for Cuda {
         ops::supports(op, dtype)
     }
 
+    fn remedy(&self, op: &Op) -> Option<String> {
+        ops::lacks(op)
+    }
+
     fn run(&self, op: &Op, inputs: &[&Buffer], outputs: &[&Buffer]) -> Result<()> {
         let dtype = op.check(inputs, outputs)?;
         if !ops::supports(op, dtype) {

@@ -36,9 +36,7 @@ pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
         Op::Binary(op) => binary::supports(op.kind),
         Op::Reduce(op) => reduce::supports(op.kind),
         Op::Pool2d(op) | Op::Pool2dGrad(op) => pool2d::supports(op),
-        Op::Measure(op) => measure::lacks(op).is_none(),
-        Op::Step(op) => step::lacks(&op.chain).is_none(),
-        Op::Transform(op) => transform::lacks(&*op.transform).is_none(),
+        Op::Step(_) | Op::Transform(_) | Op::Measure(_) => lacks(op).is_none(),
         Op::Conv2d(_)
         | Op::Conv2dStatistics(_)
         | Op::Conv2dGradInput(_)
@@ -138,20 +136,27 @@ pub(crate) fn run(
     }
 }
 
-/// What an op is called where it is refused, with what to do about it.
-pub(crate) fn describe(op: &Op) -> String {
-    let lack = match op {
-        Op::Step(op) => step::lacks(&op.chain).map(|why| (step::describe(&op.chain), why)),
-        Op::Transform(op) => {
-            let why = transform::lacks(&*op.transform);
-            why.map(|why| (op.transform.name().to_string(), why))
-        }
-        Op::Measure(op) => measure::lacks(op).map(|why| (op.measure.name().to_string(), why)),
+/// What an op lacks that it could have, and what to do about it.
+pub(crate) fn lacks(op: &Op) -> Option<String> {
+    match op {
+        Op::Step(op) => step::lacks(&op.chain),
+        Op::Transform(op) => transform::lacks(&*op.transform),
+        Op::Measure(op) => measure::lacks(op),
         _ => None,
+    }
+}
+
+/// What an op is called where it is refused.
+pub(crate) fn describe(op: &Op) -> String {
+    let name = match op {
+        Op::Step(op) => format!("optimizer step of [{}]", step::describe(&op.chain)),
+        Op::Transform(op) => format!("tensor transform `{}`", op.transform.name()),
+        Op::Measure(op) => format!("measure of `{}`", op.measure.name()),
+        op => op.name().into(),
     };
-    match lack {
-        Some((what, why)) => format!("{} of [{what}] ({why})", op.name()),
-        None => op.name().into(),
+    match lacks(op) {
+        Some(remedy) => format!("{name} ({remedy})"),
+        None => name,
     }
 }
 
