@@ -1,7 +1,7 @@
 //! What an experiment may not have been meant to be: told at its start, and in its record.
 
 use lowland_core::Clock;
-use lowland_optim::{Method, MiAdam, StepScale, Switch};
+use lowland_optim::{Method, MiAdam, MultiStep, Schedule, StepScale, Switch};
 
 use crate::console::counted;
 use crate::plan::Plan;
@@ -22,8 +22,32 @@ impl Plan {
         };
         let network = self.model().spec().map_or(Vec::new(), |spec| spec.notes());
         notes.extend(network.into_iter().map(|note| format!("model: {note}")));
+        if let Schedule::MultiStep(steps) = &config.schedule {
+            notes.extend(milestone_note(steps, config.train.epochs));
+        }
+        if config.data.label_noise > 0.0 {
+            let part = 100.0 * config.data.label_noise;
+            notes.push(format!(
+                "data.label_noise: {part:.4}% of the training labels are replaced by random ones, and \
+                 training accuracy is measured against these"
+            ));
+        }
         notes
     }
+}
+
+/// Milestones that the run ends before.
+fn milestone_note(steps: &MultiStep, epochs: usize) -> Option<String> {
+    let late =
+        steps.milestones.iter().filter(|at| at.epochs(epochs as f64) >= epochs as f64).count();
+    let (late_ones, end) =
+        (counted(late, "milestone", "milestones"), counted(epochs, "epoch", "epochs"));
+    (late > 0).then(|| {
+        format!(
+            "schedule.multi_step.milestones: the run ends ({end}) before {late_ones}; {{ fraction = 0.5 }} \
+             is half of any run"
+        )
+    })
 }
 
 fn miadam_notes(miadam: &MiAdam, lr: f64, epochs: usize) -> Vec<String> {
@@ -81,6 +105,19 @@ mod tests {
         assert!(notes[0].contains("is 0.000125 of Adam's"), "{notes:?}");
         let large = MiAdam { step_scale: StepScale::LrPower, ..miadam };
         assert!(miadam_notes(&large, 1e-3, 20)[0].contains("lr-power: the steady step is 50.0 of"));
+    }
+
+    #[test]
+    fn milestones_after_the_end_are_told() {
+        use lowland_optim::Boundary::{Epochs, Fraction};
+        let milestones = vec![Fraction(0.25), Epochs(80.0), Epochs(120.0)];
+        let steps = MultiStep { milestones, gamma: 0.1, warmup: None };
+        assert_eq!(
+            milestone_note(&steps, 10).unwrap(),
+            "schedule.multi_step.milestones: the run ends (10 epochs) before 2 milestones; \
+             { fraction = 0.5 } is half of any run"
+        );
+        assert_eq!(milestone_note(&steps, 160), None);
     }
 
     #[test]

@@ -251,7 +251,7 @@ fn every_part_of_a_recipe_names_its_place() {
     let says = ["`h2` is unknown", "`sobolev`"];
     check(momentum, &metric, 17, "optimizer.channel_directed.metric", &says);
     let lambda = with("[optimizer.channel_directed]\nmetric = \"h1\"\nlambda = 0.0");
-    check(momentum, &lambda, 18, "optimizer.channel_directed.lambda", &["0.0 is", "above 0"]);
+    check(momentum, &lambda, 18, "optimizer.channel_directed.lambda", &["0.0 is", "1e-30 to 1e30"]);
     let clip = "learning_rate = 0.1\nclip = 1.0";
     check("learning_rate = 0.1", clip, 14, "optimizer.clip", &["as in `{ norm = 1.0 }`"]);
     let clip = "learning_rate = 0.1\nclip = { norm = -1.0 }";

@@ -2,6 +2,7 @@
 
 use lowland_data::{InputNoise, Loader, LoaderConfig};
 use lowland_models::zero_stability::Root;
+use lowland_models::zoo::BlockScheme;
 use serde::Serialize;
 
 use super::epochs::{Scoring, images};
@@ -97,17 +98,17 @@ impl Run {
     }
 
     /// What the multistep blocks train of their schemes, if they do.
-    pub(super) fn block_coefficients(&self) -> Option<Vec<f64>> {
-        let schemes = self.trainer.model().schemes().ok()?;
+    pub(super) fn block_coefficients(&self) -> Result<Option<Vec<f64>>> {
+        let schemes = self.current_schemes()?;
         let trained: Vec<f64> = schemes.iter().filter_map(|scheme| scheme.trained).collect();
-        (!trained.is_empty()).then_some(trained)
+        Ok((!trained.is_empty()).then_some(trained))
     }
 
     /// The schemes of the multistep blocks as they are now; none where training has led a coefficient
     /// to what is no scheme.
-    pub(super) fn schemes(&self) -> Option<Vec<SchemeInfo>> {
-        let schemes = self.trainer.model().schemes().ok()?;
-        let info = |block: lowland_models::zoo::BlockScheme| {
+    pub(super) fn schemes(&self) -> Result<Option<Vec<SchemeInfo>>> {
+        let schemes = self.current_schemes()?;
+        let info = |block: BlockScheme| {
             let stability = block.scheme.analyse();
             SchemeInfo {
                 block: block.block,
@@ -118,6 +119,14 @@ impl Run {
                 root_moduli: stability.roots.iter().map(Root::modulus).collect(),
             }
         };
-        (!schemes.is_empty()).then(|| schemes.into_iter().map(info).collect())
+        Ok((!schemes.is_empty()).then(|| schemes.into_iter().map(info).collect()))
+    }
+
+    fn current_schemes(&self) -> Result<Vec<BlockScheme>> {
+        match self.trainer.model().schemes() {
+            Ok(schemes) => Ok(schemes),
+            Err(lowland_models::Error::Config { .. }) => Ok(Vec::new()),
+            Err(error) => Err(error.into()),
+        }
     }
 }

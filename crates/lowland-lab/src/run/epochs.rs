@@ -54,7 +54,7 @@ impl Run {
                 test_acc: test.accuracy(),
                 lr,
                 deformation_slope: running.slope(),
-                block_coefficients: self.block_coefficients(),
+                block_coefficients: self.block_coefficients()?,
                 images_per_s: running.images() as f64 / train_seconds.max(1e-9),
                 seconds: began.elapsed().as_secs_f64(),
             };

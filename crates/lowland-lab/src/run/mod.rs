@@ -249,13 +249,14 @@ impl Run {
         let began = Instant::now();
         observer.started(&self.info);
         let (mut epochs, mut warm) = (Vec::new(), None);
-        let mut input_noise = Vec::new();
+        let (mut input_noise, mut schemes) = (Vec::new(), None);
         let trained = self.train(&mut epochs, &mut warm, record, observer, stop);
         let trained = trained.and_then(|ended| {
             if ended == Ended::Finished {
                 input_noise = self.evaluate_noise(observer, stop)?;
                 observer.tested_on_noise(&input_noise);
             }
+            schemes = self.schemes()?;
             Ok(ended)
         });
         observer.ended();
@@ -268,7 +269,7 @@ impl Run {
             results: Results::of(&epochs),
             initial_loss: self.initial_loss,
             input_noise,
-            schemes: self.schemes(),
+            schemes,
             memory: self.memory(warm.filter(|_| epochs.len() > 1)),
             ended,
             epochs,

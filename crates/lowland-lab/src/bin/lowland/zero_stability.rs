@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{ArgGroup, Args};
 use lowland_lab::Result;
 use lowland_lab::picture::draw_stability;
 use lowland_models::zero_stability::{Root, Scheme};
@@ -14,6 +14,7 @@ use crate::args::examples;
 ///
 /// The scheme is h_{n+1} = a0 h_n + a1 h_{n-1} + ... + b0 F(h_n). ResNet is `--coefficients 1`.
 #[derive(Debug, Args)]
+#[command(group = ArgGroup::new("scheme").required(true).args(["coefficients", "c"]))]
 #[command(after_help = examples(&[
     "zero-stability --coefficients 1 1 1",
     "zero-stability --coefficients 0.3333333333 0.5555555556 0.1111111111 --picture roots.png",
@@ -21,13 +22,13 @@ use crate::args::examples;
 ]))]
 pub struct ZeroStability {
     /// The coefficients a0, a1, ... of the states, the newest first.
-    #[arg(long, num_args = 1.., allow_negative_numbers = true, required_unless_present = "c")]
+    #[arg(long, num_args = 1.., allow_negative_numbers = true)]
     pub coefficients: Vec<f64>,
     /// The coefficient of F, for the second condition of consistency.
     #[arg(long, allow_negative_numbers = true, requires = "coefficients")]
     pub b0: Option<f64>,
     /// The c of a ZeroSNet, which gives all four coefficients.
-    #[arg(long, allow_negative_numbers = true, conflicts_with = "coefficients")]
+    #[arg(long, allow_negative_numbers = true)]
     pub c: Option<f64>,
     /// Draw the roots with the unit circle, and the stable region of c, into a PNG file.
     #[arg(long, value_name = "FILE")]
