@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use lowland_core::op::{
     Accumulate, BatchNorm, Binary, BinaryKind, Broadcast, ClipNorm, Conv2d, CrossEntropy, Epilogue,
-    Fill, MatMul, Op, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum, Segment, Slice,
-    Softmax, Step, TensorAt, TransformTensors, Unary, UnaryKind,
+    Fill, MatMul, MeasureTensors, Op, Permute, Pool2d, PoolKind, Reduce, ReduceKind, ScaledSum,
+    Segment, Slice, Softmax, Step, TensorAt, TransformTensors, Unary, UnaryKind,
 };
 use lowland_core::transform::DynTransform;
-use lowland_core::{Clock, Result, Shape};
+use lowland_core::{Clock, DynMeasure, Result, Shape};
 use lowland_optim::Adam;
+use lowland_optim::stages::Swats;
 use lowland_optim::transforms::channel_directed::{
     Axis, Ends, MeanSplitSobolev, Metric, ReweightedL2, Sobolev,
 };
@@ -52,6 +53,16 @@ fn gradients() -> Result<Vec<NamedOp>> {
     };
     let mut ops = transforms.into_iter().map(transform).collect::<Result<Vec<NamedOp>>>()?;
     ops.push(("clip_norm".into(), Op::ClipNorm(ClipNorm::new(1.0, &tensors, len)?)));
+    let segment = |tensor: &TensorAt| Segment {
+        param: tensor.offset,
+        state: tensor.offset,
+        len: tensor.shape.len(),
+    };
+    let segments: Vec<Segment> = tensors.iter().map(segment).collect();
+    let swats: Arc<dyn DynMeasure> = Arc::new(Swats::default());
+    let scalars = swats.scalars(&Clock::at_step(1, 1e-3));
+    let measure = MeasureTensors::new(swats, scalars, segments.into(), len, len)?;
+    ops.push(("measure_swats".into(), Op::Measure(measure)));
     Ok(ops)
 }
 

@@ -18,8 +18,7 @@ pub(crate) fn forward<T: Scalar>(
     let mut scratch = context.pool.scratch::<f64>(pieces * (sums.len() + 1))?;
     let (of_pieces, column) = scratch.split_at_mut(pieces * sums.len());
     context.threads.for_each(of_pieces.chunks_mut(sums.len()).zip(op.pieces()), |(own, piece)| {
-        let state: Vec<&[T]> =
-            state.iter().map(|slot| &slot[piece.state..][..piece.len]).collect();
+        let state: Vec<&[T]> = state.iter().map(|slot| &slot[piece.state..][..piece.len]).collect();
         let directions = &directions[piece.param..][..piece.len];
         MeasureTensors::piece(&*op.measure, &op.scalars, directions, &state, own);
     });
