@@ -101,8 +101,17 @@ impl ArenaOptimizer {
             let zeros = |_: &String| backend.filled(state_len, dtype, 0.0);
             let slots = group.update.slots().iter().map(zeros).collect::<Result<_, CoreError>>()?;
             let (passes, segments) = (Vec::new(), segments.into());
-            let mut arena =
-                GroupArena { passes, segments, tensors, apart, params_len, state_len, slots };
+            let passed = 0;
+            let mut arena = GroupArena {
+                passes,
+                passed,
+                segments,
+                tensors,
+                apart,
+                params_len,
+                state_len,
+                slots,
+            };
             arena.passes = arena.passes_of(&*backend, group, dtype)?;
             for pass in &arena.passes {
                 pass.require_support(&*backend, dtype)?;
@@ -144,13 +153,12 @@ impl ArenaOptimizer {
         if let Some(Clip { op, norm }) = &self.clip {
             self.backend.run(&Op::ClipNorm(op.clone()), &[], &[grads, norm])?;
         }
-        let mut passed = vec![0; self.arenas.len()];
+        self.arenas.iter_mut().for_each(|arena| arena.passed = 0);
         for round in 0.. {
             let mut found = Vec::new();
-            for (g, prepared) in prepared.iter().enumerate() {
-                let measured =
-                    self.run_passes(g, &mut passed[g], round, &clock, prepared, [params, grads]);
-                found.extend(measured?.map(|totals| Found { group: g, totals }));
+            for (g, prepared) in prepared.iter_mut().enumerate() {
+                let totals = self.run_passes(g, round, &clock, prepared, [params, grads])?;
+                found.extend(totals.map(|totals| Found { group: g, totals }));
             }
             if found.is_empty() {
                 break;
@@ -166,29 +174,28 @@ impl ArenaOptimizer {
         Ok(())
     }
 
-    /// Runs the passes of a group behind the first `passed`, to the end or to the next measure, whose
-    /// sums are returned.
+    /// Runs the passes of a group from where it is, to the end or to the next measure, whose sums are
+    /// returned. The scalars of a run change places with those of its last step.
     fn run_passes(
         &mut self,
         group: usize,
-        passed: &mut usize,
         round: usize,
         clock: &Clock,
-        prepared: &[Prepared],
+        prepared: &mut [Prepared],
         [params, grads]: [&Buffer; 2],
     ) -> Result<Option<Totals>> {
         let (arena, group) = (&mut self.arenas[group], &self.groups.all()[group]);
         if arena.segments.is_empty() {
             return Ok(None);
         }
-        for pass in &mut arena.passes[*passed..] {
-            *passed += 1;
+        for pass in &mut arena.passes[arena.passed..] {
+            arena.passed += 1;
             match pass {
                 Pass::Transform(op) => {
                     self.backend.run(&Op::Transform(op.clone()), &[], &[grads])?;
                 }
                 Pass::Stages { step, run, first_slot } => {
-                    step.prepared.clone_from(&prepared[*run]);
+                    std::mem::swap(&mut step.prepared, &mut prepared[*run]);
                     let (read, updated) =
                         if step.descends { (grads, params) } else { (params, grads) };
                     let mut outputs = vec![updated];

@@ -14,6 +14,8 @@ use crate::update::Turn;
 /// The ops of a group, and the state they work on.
 pub(super) struct GroupArena {
     pub(super) passes: Vec<Pass>,
+    /// How many of them a step has behind it.
+    pub(super) passed: usize,
     pub(super) segments: Arc<[Segment]>,
     pub(super) tensors: Vec<TensorAt>,
     /// Each tensor by itself, as it is measured.
