@@ -44,8 +44,8 @@ pub struct Optimizer<T> {
     shapes: BTreeMap<String, Shape>,
     clip: Option<f64>,
     memory: Memory,
-    /// One tensor's gradient, where links change it before the step.
-    work: Vec<T>,
+    /// A walk that is over, for its memory.
+    over: Walk<T>,
 }
 
 /// What is remembered of one parameter.
@@ -111,8 +111,8 @@ impl<T: Real> Optimizer<T> {
 
     fn of(groups: Groups) -> Self {
         let (entries, shapes) = (BTreeMap::new(), BTreeMap::new());
-        let (memory, work) = (Memory::default(), Vec::new());
-        Optimizer { groups, entries, shapes, clip: None, memory, work }
+        let (memory, over) = (Memory::default(), Walk::default());
+        Optimizer { groups, entries, shapes, clip: None, memory, over }
     }
 
     /// One step: `(name, values, gradients)` of each parameter. Parameters that are not among them
@@ -132,7 +132,7 @@ impl<T: Real> Optimizer<T> {
             for (i, ((name, values, grads), plan)) in params.iter_mut().zip(&plans).enumerate() {
                 if round == 0 {
                     self.enter(name, values.len(), plan);
-                    let mut walk = Walk::new(std::mem::take(&mut self.work));
+                    let mut walk = Walk::new(std::mem::take(&mut self.over));
                     if let Some(factor) = factor {
                         ClipNorm::scale(walk.changed(grads), factor);
                     }
@@ -148,7 +148,7 @@ impl<T: Real> Optimizer<T> {
                     entry.slots.iter_mut().map(Vec::as_mut_slice).collect();
                 let prepared = &prepared[plan];
                 match group.update.run(&mut walk, prepared, &shape, values, grads, &mut slots) {
-                    None => self.work = walk.into_memory(),
+                    None => self.over = walk,
                     Some(link) => {
                         let pieces = measured.entry(plan.group).or_default();
                         if self.memory.is_due(round, link) {

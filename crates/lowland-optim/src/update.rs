@@ -183,8 +183,12 @@ impl Update {
             walk.turn += 1;
             match turn {
                 Turn::Transform(transform) if transform.applies_to(shape) && !grads.is_empty() => {
-                    let mut scratch = vec![0.0; transform.scratch_len(shape)];
-                    T::apply_transform(&**transform, walk.changed(grads), shape, &mut scratch);
+                    let mut scratch = std::mem::take(&mut walk.scratch);
+                    let len = transform.scratch_len(shape);
+                    scratch.resize(len.max(scratch.len()), 0.0);
+                    let direction = walk.changed(grads);
+                    T::apply_transform(&**transform, direction, shape, &mut scratch[..len]);
+                    walk.scratch = scratch;
                 }
                 Turn::Transform(_) => {}
                 Turn::Measure(link) => return Some(link),
@@ -203,7 +207,7 @@ impl Update {
 }
 
 /// How far a tensor has come on its step.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Walk<T> {
     /// The number of turns that lie behind.
     turn: usize,
@@ -211,18 +215,16 @@ pub(crate) struct Walk<T> {
     pub(crate) first_slot: usize,
     /// The direction; empty while that is the gradient.
     work: Vec<T>,
+    /// What transforms work in, as long as the longest has asked for.
+    scratch: Vec<f64>,
 }
 
 impl<T: Real> Walk<T> {
-    /// A walk from the start, in the memory of another.
-    pub(crate) fn new(mut memory: Vec<T>) -> Self {
-        memory.clear();
-        Walk { turn: 0, first_slot: 0, work: memory }
-    }
-
-    /// The memory of a walk that is over.
-    pub(crate) fn into_memory(self) -> Vec<T> {
-        self.work
+    /// A walk from the start, in the memory of one that is over.
+    pub(crate) fn new(over: Self) -> Self {
+        let Walk { mut work, scratch, .. } = over;
+        work.clear();
+        Walk { turn: 0, first_slot: 0, work, scratch }
     }
 
     /// The direction.
