@@ -45,7 +45,7 @@ pub struct Kernel {
     pub handle: Arc<dyn Any + Send + Sync>,
 }
 
-/// Which convolution a library is asked for. Activations are `[N, H, W, C]`; weights are
+/// Which convolution a library is asked for, on addresses that are multiples of 16. Activations are `[N, H, W, C]`; weights are
 /// `[O, kh, kw, I / groups]`, the order that goes with them: the backend permutes.
 #[derive(Clone, Copy, Debug)]
 pub enum Convolve {
@@ -79,7 +79,7 @@ pub enum Convolve {
 }
 
 /// `y = op(a) op(b)`, all row-major and dense: y is `[m, n]`; a is `[m, k]`, or `[k, m]` where it is
-/// transposed; b is `[k, n]`, or `[n, k]`.
+/// transposed; b is `[k, n]`, or `[n, k]`. Addresses are multiples of 16.
 #[derive(Clone, Copy, Debug)]
 pub struct Multiply {
     /// Rows of y.

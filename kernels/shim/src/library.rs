@@ -4,16 +4,34 @@
 //! Unsafe, because operands are addresses.
 #![allow(unsafe_code)]
 
-use lowland_core::Result;
 use lowland_core::op::Conv2d;
-use lowland_cuda::driver::{Convolve, Multiply};
+use lowland_core::{Error, Result};
+use lowland_cuda::driver::{Address, Convolve, Multiply};
 
 use crate::memory::Memory;
+use crate::shim::NAME;
+
+/// What addresses are multiples of: the library of a device may load so many bytes at a time.
+const ALIGNMENT: u64 = 16;
+
+/// Checks that operands lie where the library of a device takes them.
+///
+/// # Errors
+/// The first address that does not, in the words of `what`.
+fn check_alignment(what: &str, operands: [Address; 3]) -> Result<()> {
+    match operands.iter().find(|address| !address.0.is_multiple_of(ALIGNMENT)) {
+        None => Ok(()),
+        Some(Address(address)) => {
+            let message = format!("{what}: an operand at {address:#x}, no multiple of {ALIGNMENT}");
+            Err(Error::device(NAME, message))
+        }
+    }
+}
 
 /// See [`Driver::convolve`](lowland_cuda::driver::Driver::convolve).
 ///
 /// # Errors
-/// Where an operand is not memory in use.
+/// Where an operand is not memory in use, or not on a boundary of 16 bytes.
 pub(crate) fn convolve(memory: &Memory, conv: &Conv2d, what: Convolve) -> Result<()> {
     let (x_len, w_len, y_len) = (conv.x().len(), conv.w().len(), conv.y().len());
     let name = "a convolution";
@@ -22,6 +40,7 @@ pub(crate) fn convolve(memory: &Memory, conv: &Conv2d, what: Convolve) -> Result
         Convolve::GradInput { dy, w, dx } => ((dy, y_len), (w, w_len), (dx, x_len)),
         Convolve::GradWeight { x, dy, dw } => ((x, x_len), (dy, y_len), (dw, w_len)),
     };
+    check_alignment(name, [left.0, right.0, out.0])?;
     // SAFETY: the output is none of the inputs, and nothing else runs.
     let (left, right, out) = unsafe {
         (
@@ -79,10 +98,11 @@ fn pairs(rows: usize, columns: usize) -> impl Iterator<Item = (usize, usize)> {
 /// See [`Driver::multiply`](lowland_cuda::driver::Driver::multiply).
 ///
 /// # Errors
-/// Where an operand is not memory in use.
+/// Where an operand is not memory in use, or not on a boundary of 16 bytes.
 pub(crate) fn multiply(memory: &Memory, product: &Multiply) -> Result<()> {
     let &Multiply { m, n, k, .. } = product;
     let name = "a matrix product";
+    check_alignment(name, [product.a, product.b, product.y])?;
     // SAFETY: the output is none of the inputs, and nothing else runs.
     let (a, b, y) = unsafe {
         (
@@ -108,7 +128,6 @@ pub(crate) fn multiply(memory: &Memory, product: &Multiply) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use lowland_core::Shape;
-    use lowland_cuda::driver::Address;
 
     use super::*;
 
@@ -151,6 +170,27 @@ mod tests {
             multiply(&memory, &Multiply { m, n, k, a, transpose_a, b, transpose_b, y }).unwrap();
             assert_eq!(values(&memory, y, 6), [21.0, 24.0, 27.0, 47.0, 54.0, 61.0]);
         }
+    }
+
+    #[test]
+    fn operands_off_a_boundary_are_refused() {
+        let memory = Memory::new();
+        let [a, b, y] = [0, 1, 2].map(|seed| filled(&memory, 4, seed));
+        let (m, n, k, transpose_a, transpose_b) = (1, 1, 1, false, false);
+        let product = Multiply { m, n, k, a, transpose_a, b, transpose_b, y };
+        multiply(&memory, &product).unwrap();
+        for off in [
+            Multiply { a: a.offset(4), ..product },
+            Multiply { b: b.offset(8), ..product },
+            Multiply { y: y.offset(12), ..product },
+        ] {
+            let error = multiply(&memory, &off).unwrap_err().to_string();
+            assert!(error.contains("a matrix product: an operand at 0x"), "{error}");
+        }
+        let one = Shape::from([1; 4]);
+        let conv = Conv2d::new(one, one, [1, 1], [0, 0], 1).unwrap();
+        let error = convolve(&memory, &conv, Convolve::Forward { x: a, w: b.offset(4), y });
+        assert!(error.unwrap_err().to_string().contains("a convolution: an operand at 0x"));
     }
 
     /// The three are one trilinear form: ⟨dy, conv(x, w)⟩ = ⟨dx, x⟩ = ⟨dw, w⟩; and the first is right

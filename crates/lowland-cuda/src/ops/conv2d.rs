@@ -4,6 +4,7 @@
 use lowland_core::Result;
 use lowland_core::op::{Conv2d, Fill, Permute};
 
+use super::aligned::aligned;
 use super::{fill, permute, statistics};
 use crate::driver::{Address, Convolve};
 use crate::launcher::Launcher;
@@ -84,7 +85,30 @@ fn to_library(op: &Conv2d) -> Result<Option<Permute>> {
     Permute::new(op.w(), &[0, 2, 3, 1]).map(Some)
 }
 
+/// Convolves with operands where the library takes them.
 fn convolve(op: &Conv2d, launcher: &Launcher, what: Convolve) -> Result<()> {
+    let (x_len, w_len, y_len) = (op.x().len(), op.w().len(), op.y().len());
+    match what {
+        Convolve::Forward { x, w, y } => {
+            aligned(launcher, [(x, x_len), (w, w_len)], (y, y_len), |[x, w], y| {
+                in_workspace(op, launcher, Convolve::Forward { x, w, y })
+            })
+        }
+        Convolve::GradInput { dy, w, dx } => {
+            aligned(launcher, [(dy, y_len), (w, w_len)], (dx, x_len), |[dy, w], dx| {
+                in_workspace(op, launcher, Convolve::GradInput { dy, w, dx })
+            })
+        }
+        Convolve::GradWeight { x, dy, dw } => {
+            aligned(launcher, [(x, x_len), (dy, y_len)], (dw, w_len), |[x, dy], dw| {
+                in_workspace(op, launcher, Convolve::GradWeight { x, dy, dw })
+            })
+        }
+    }
+}
+
+/// Convolves with the scratch memory that the library needs.
+fn in_workspace(op: &Conv2d, launcher: &Launcher, what: Convolve) -> Result<()> {
     let bytes = launcher.driver.workspace_bytes(op, what)?;
     if bytes == 0 {
         return launcher.driver.convolve(op, what, Address::default());

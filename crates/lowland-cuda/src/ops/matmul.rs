@@ -3,6 +3,7 @@
 use lowland_core::Result;
 use lowland_core::op::{Fill, MatMul};
 
+use super::aligned::aligned;
 use super::fill;
 use crate::driver::{Address, Multiply};
 use crate::launcher::Launcher;
@@ -17,5 +18,7 @@ pub(super) fn forward(
     if m * n == 0 || k == 0 {
         return fill::forward(&Fill { len: m * n, value: 0.0 }, launcher, [y]);
     }
-    launcher.driver.multiply(&Multiply { m, n, k, a, transpose_a, b, transpose_b, y })
+    aligned(launcher, [(a, m * k), (b, k * n)], (y, m * n), |[a, b], y| {
+        launcher.driver.multiply(&Multiply { m, n, k, a, transpose_a, b, transpose_b, y })
+    })
 }

@@ -2,6 +2,7 @@
 //! in lowland-kernels.
 
 mod accumulate;
+mod aligned;
 mod batch_norm;
 mod binary;
 mod broadcast;
