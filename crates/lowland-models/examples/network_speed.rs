@@ -1,5 +1,5 @@
 //! Times training steps (forward, loss, backward) and evaluations of a network of the zoo on
-//! CIFAR-sized images: `step_speed [NETWORK] [BATCH] [THREADS]`, by default `resnet20 128 2`.
+//! CIFAR-sized images: `network_speed [NETWORK] [BATCH] [THREADS]`, by default `resnet20 128 2`.
 
 use std::error::Error;
 use std::sync::Arc;
