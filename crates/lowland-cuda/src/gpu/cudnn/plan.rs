@@ -87,20 +87,33 @@ impl Plan {
         };
         let math = asked_math(tf32);
         plan.conv.set_math(math).map_err(cannot)?;
-        // A library without suggestions for these sizes may still have an algorithm.
-        let suggested = plan.suggestions(handle, pass, tf32).unwrap_or_default();
+        let suggested = match plan.suggestions(handle, pass, tf32) {
+            Ok(suggested) => suggested,
+            // A library without suggestions for these sizes may still have an algorithm.
+            Err(error) if is_unsupported(error) => Vec::new(),
+            Err(error) => return Err(cannot(error)),
+        };
         let known = known(pass).map(|algorithm| Candidate { algorithm, math });
-        for Candidate { algorithm, math } in suggested.into_iter().chain(known) {
-            plan.conv.set_math(math).map_err(cannot)?;
-            match plan.workspace_of(handle, algorithm) {
-                Ok(bytes) if bytes <= MOST_WORKSPACE => {
-                    (plan.algorithm, plan.workspace_bytes) = (algorithm, bytes);
-                    return Ok(plan);
-                }
-                _ => {}
+        let chosen = choose(suggested.into_iter().chain(known), |candidate| {
+            plan.conv.set_math(candidate.math)?;
+            plan.workspace_of(handle, candidate.algorithm)
+        });
+        let none = |why: String| {
+            let pass = format!("the {pass:?} pass of {conv:?}");
+            format!("cuDNN has no deterministic algorithm for {pass}; of the last one: {why}")
+        };
+        match chosen {
+            Ok((candidate, bytes)) => {
+                (plan.algorithm, plan.workspace_bytes) = (candidate.algorithm, bytes);
+                Ok(plan)
             }
+            Err(NoChoice::Failed(error)) => Err(cannot(error)),
+            Err(NoChoice::Unsupported(error)) => Err(none(says(error))),
+            Err(NoChoice::Workspace(bytes)) => {
+                Err(none(format!("it takes {bytes} bytes of scratch memory")))
+            }
+            Err(NoChoice::Untried) => Err(none("there is none".into())),
         }
-        Err(format!("cuDNN has no deterministic algorithm for the {pass:?} pass of {conv:?}"))
     }
 
     /// What the library expects to be fast, fastest first; deterministic ones alone.
@@ -173,6 +186,43 @@ impl Plan {
             }
         }
     }
+}
+
+/// Why no candidate was chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum NoChoice {
+    /// There were none.
+    Untried,
+    /// The last one does not do these sizes.
+    Unsupported(CudnnError),
+    /// The last one takes more scratch memory than [`MOST_WORKSPACE`].
+    Workspace(usize),
+    /// The library failed, which is no matter of the candidate.
+    Failed(CudnnError),
+}
+
+/// The first candidate that does the sizes in bounded scratch memory, and how much it takes, which
+/// `workspace` tells.
+fn choose(
+    candidates: impl Iterator<Item = Candidate>,
+    workspace: impl Fn(Candidate) -> Result<usize, CudnnError>,
+) -> Result<(Candidate, usize), NoChoice> {
+    let mut none = NoChoice::Untried;
+    for candidate in candidates {
+        none = match workspace(candidate) {
+            Ok(bytes) if bytes <= MOST_WORKSPACE => return Ok((candidate, bytes)),
+            Ok(bytes) => NoChoice::Workspace(bytes),
+            Err(error) if is_unsupported(error) => NoChoice::Unsupported(error),
+            Err(error) => return Err(NoChoice::Failed(error)),
+        };
+    }
+    Err(none)
+}
+
+/// Whether an error is `CUDNN_STATUS_NOT_SUPPORTED` or one of its kinds, which are numbered from it
+/// on: another algorithm may do.
+fn is_unsupported(error: CudnnError) -> bool {
+    (3000..4000).contains(&(error.0 as u32))
 }
 
 /// The arithmetic that is asked for. By default the library may take tensor cores with TF32 for f32 on
@@ -295,9 +345,26 @@ mod tests {
     }
 
     #[test]
-    fn every_pass_has_a_known_algorithm() {
-        for pass in [Pass::Forward, Pass::GradInput, Pass::GradWeight] {
-            assert!(known(pass).len() > 0);
-        }
+    fn an_algorithm_that_is_not_supported_is_passed_over_and_a_failure_is_not() {
+        use sys::cudnnStatus_t as Status;
+        let math = asked_math(false);
+        let candidates: Vec<Candidate> =
+            known(Pass::Forward).map(|algorithm| Candidate { algorithm, math }).collect();
+        let [first, second] = candidates[..] else { panic!("{candidates:?}") };
+        let choose_where = |of_first: Result<usize, Status>, of_second: Result<usize, Status>| {
+            let answer = |candidate| if candidate == first { of_first } else { of_second };
+            choose([first, second].into_iter(), |asked| answer(asked).map_err(CudnnError))
+        };
+        let shape = Status::CUDNN_STATUS_NOT_SUPPORTED_SHAPE;
+        let plain = Status::CUDNN_STATUS_NOT_SUPPORTED;
+        let failed = Status::CUDNN_STATUS_INTERNAL_ERROR;
+        let large = MOST_WORKSPACE + 1;
+        assert_eq!(choose_where(Ok(MOST_WORKSPACE), Ok(0)), Ok((first, MOST_WORKSPACE)));
+        assert_eq!(choose_where(Ok(large), Ok(8)), Ok((second, 8)));
+        assert_eq!(choose_where(Err(shape), Ok(8)), Ok((second, 8)));
+        assert_eq!(choose_where(Err(failed), Ok(8)), Err(NoChoice::Failed(CudnnError(failed))));
+        let refused = choose_where(Err(shape), Err(plain));
+        assert_eq!(refused, Err(NoChoice::Unsupported(CudnnError(plain))));
+        assert_eq!(choose_where(Err(shape), Ok(large)), Err(NoChoice::Workspace(large)));
     }
 }
