@@ -11,6 +11,9 @@ use super::Fault;
 use super::library::Library;
 use crate::driver::Multiply;
 
+/// The version that is needed at least.
+const VERSION: (i32, i32) = (13, 0);
+
 /// cuBLAS on one stream.
 #[derive(Debug)]
 pub(super) struct Cublas(sys::cublasHandle_t);
@@ -20,12 +23,13 @@ unsafe impl Send for Cublas {}
 
 impl Cublas {
     /// # Errors
-    /// That it is missing, or what it says.
+    /// That it is missing or too old, or what it says.
     pub(super) fn open(stream: &CudaStream, tf32: bool) -> Result<Self, Fault> {
         if !Library::Cublas.is_present() {
             return Err(Fault::Missing(Library::Cublas));
         }
         let says = |error: CublasError| format!("cuBLAS cannot be set up: {error}");
+        Library::Cublas.check_version(version().map_err(says)?, VERSION)?;
         let cublas = Cublas(result::create_handle().map_err(says)?);
         // Without TF32, products and sums of f32 are f32: the library's default.
         let mode = match tf32 {
@@ -66,6 +70,18 @@ impl Cublas {
             Fault::Failed(format!("cuBLAS cannot multiply {m} x {k} by {k} x {n}: {error}"))
         })
     }
+}
+
+/// The version of the library, which is there.
+fn version() -> Result<(i32, i32), CublasError> {
+    use sys::libraryPropertyType as Property;
+    let (mut major, mut minor) = (0, 0);
+    // SAFETY: both pointers are good for writes.
+    unsafe {
+        sys::cublasGetProperty(Property::MAJOR_VERSION, &mut major).result()?;
+        sys::cublasGetProperty(Property::MINOR_VERSION, &mut minor).result()?;
+    }
+    Ok((major, minor))
 }
 
 impl Drop for Cublas {

@@ -18,8 +18,8 @@ use super::library::Library;
 use crate::driver::{Address, Convolve};
 use plan::{Algorithm, Pass, Plan};
 
-/// The version that is asked for at least, as the library counts.
-const VERSION: usize = 90_000;
+/// The version that is needed at least.
+const VERSION: (i32, i32) = (9, 0);
 
 /// cuDNN on one stream, with a plan for each convolution that it has met.
 #[derive(Debug)]
@@ -180,16 +180,12 @@ fn says(error: CudnnError) -> String {
     text.to_string_lossy().into_owned()
 }
 
+/// Refuses an old library, by its version as it counts.
 fn check_version(version: usize) -> Result<(), String> {
-    if version >= VERSION {
-        return Ok(());
-    }
     // Up to 8 the library counted in thousands.
-    let (major, minor) = (version / 1000, version % 1000 / 100);
-    Err(format!(
-        "cuDNN {major}.{minor} was found, and 9 or newer is needed: `pip install nvidia-cudnn-cu13` has \
-         it; put its folder first on LD_LIBRARY_PATH"
-    ))
+    let unit = if version < 10_000 { 1000 } else { 10_000 };
+    let found = ((version / unit) as i32, (version % unit / 100) as i32);
+    Library::Cudnn.check_version(found, VERSION)
 }
 
 #[cfg(test)]
@@ -201,6 +197,6 @@ mod tests {
         assert_eq!(check_version(92_100), Ok(()));
         assert_eq!(check_version(90_000), Ok(()));
         let error = check_version(8_907).unwrap_err();
-        assert!(error.starts_with("cuDNN 8.9 was found, and 9 or newer is needed"), "{error}");
+        assert!(error.starts_with("cuDNN 8.9 was found, and 9.0 or newer is needed"), "{error}");
     }
 }

@@ -29,6 +29,16 @@ impl Library {
         }
     }
 
+    /// What people call it.
+    fn name(self) -> &'static str {
+        match self {
+            Library::Driver => "the NVIDIA driver",
+            Library::Nvrtc => "NVRTC",
+            Library::Cublas => "cuBLAS",
+            Library::Cudnn => "cuDNN",
+        }
+    }
+
     /// The file that is looked for.
     pub(crate) fn file(self) -> &'static str {
         match self {
@@ -78,6 +88,25 @@ impl Library {
         )
     }
 
+    /// Refuses a version, major and minor, that is older than what is needed.
+    ///
+    /// # Errors
+    /// A sentence: both versions, and what to do.
+    pub(crate) fn check_version(self, found: (i32, i32), needed: (i32, i32)) -> Result<(), String> {
+        if found >= needed {
+            return Ok(());
+        }
+        let (name, file) = (self.name(), self.file());
+        let ((major, minor), (needed_major, needed_minor)) = (found, needed);
+        // The name that `cudarc` tries first.
+        let plain = file.trim_end_matches(|c: char| c == '.' || c.is_ascii_digit());
+        Err(format!(
+            "{name} {major}.{minor} was found, and {needed_major}.{needed_minor} or newer is needed: \
+             remove it, or link the right {file} as `{plain}` in a folder that is first on \
+             LD_LIBRARY_PATH"
+        ))
+    }
+
     /// Whether it can be loaded. The calls of `cudarc` panic where theirs cannot, so this comes first.
     pub(crate) fn is_present(self) -> bool {
         static PRESENT: [OnceLock<bool>; 4] = [const { OnceLock::new() }; 4];
@@ -120,6 +149,20 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn an_old_library_is_refused_with_its_version_and_the_remedy() {
+        let check = |found| Library::Nvrtc.check_version(found, (13, 0));
+        assert_eq!(check((13, 0)), Ok(()));
+        assert_eq!(check((14, 0)), Ok(()));
+        assert_eq!(
+            check((12, 8)).unwrap_err(),
+            "NVRTC 12.8 was found, and 13.0 or newer is needed: remove it, or link the right \
+             libnvrtc.so.13 as `libnvrtc.so` in a folder that is first on LD_LIBRARY_PATH"
+        );
+        let error = Library::Cublas.check_version((12, 9), (13, 0)).unwrap_err();
+        assert!(error.starts_with("cuBLAS 12.9 was found, and 13.0 or newer"), "{error}");
     }
 
     #[test]

@@ -12,7 +12,7 @@ use lowland_core::{Error, Result};
 
 use super::cache::Cache;
 use super::library::Library;
-use super::nvrtc::{self, Target};
+use super::nvrtc::{self, CompileError, Target};
 use super::{Fault, failed};
 use crate::driver::Unit;
 use crate::launcher::lock;
@@ -65,26 +65,46 @@ impl Modules {
     }
 }
 
-/// What the driver loads for a unit: a cubin from disk or from NVRTC, or, where there is no NVRTC, the
-/// PTX that comes with the program, with a zero at its end.
+/// What the driver loads for a unit: a cubin, or, where there is none, the PTX that comes with the
+/// program.
 ///
 /// # Errors
-/// What the compiler says, or that it is missing.
+/// As [`cubin`], where no PTX comes with the program.
 fn image(unit: &Unit, fingerprint: &str, target: &Target, cache: &Cache) -> Result<Vec<u8>, Fault> {
-    let Some(version) = nvrtc::version() else {
-        return precompiled(fingerprint).ok_or(Fault::Missing(Library::Nvrtc));
-    };
+    cubin(unit, fingerprint, target, cache).or_else(|fault| or_precompiled(fault, fingerprint))
+}
+
+/// The PTX of a unit that could not be compiled: NVRTC is missing or too old, or does not know the
+/// device, which the driver does.
+fn or_precompiled(fault: Fault, fingerprint: &str) -> Result<Vec<u8>, Fault> {
+    precompiled(fingerprint).ok_or(fault)
+}
+
+/// The code of a unit, from disk or from NVRTC.
+///
+/// # Errors
+/// What the compiler says, or that it is missing or too old.
+fn cubin(unit: &Unit, fingerprint: &str, target: &Target, cache: &Cache) -> Result<Vec<u8>, Fault> {
+    let version = nvrtc::usable().map_err(fault)?;
     let key = key(fingerprint, target, version);
     if let Some(cubin) = cache.get(&key) {
         return Ok(cubin);
     }
-    let cubin = nvrtc::compile(unit, target).map_err(|error| Fault::Failed(error.to_string()))?;
+    let cubin = nvrtc::compile(unit, target).map_err(fault)?;
     // Where nothing can be kept, the next process compiles again; that is no reason to stop this one.
     let _ = cache.put(&key, &cubin);
     Ok(cubin)
 }
 
-/// The PTX that comes with the program for a unit of that fingerprint.
+/// Why there is no cubin.
+fn fault(error: CompileError) -> Fault {
+    match error {
+        CompileError::Missing { .. } => Fault::Missing(Library::Nvrtc),
+        error => Fault::Failed(error.to_string()),
+    }
+}
+
+/// The PTX that comes with the program for a unit of that fingerprint, with a zero at its end.
 fn precompiled(fingerprint: &str) -> Option<Vec<u8>> {
     lowland_kernels::ptx(fingerprint).map(|ptx| [ptx.text.as_bytes(), b"\0"].concat())
 }
@@ -244,24 +264,43 @@ mod tests {
     }
 
     #[test]
-    fn without_a_compiler_another_unit_names_it() {
-        if nvrtc::version().is_none() {
-            let unit = Unit { name: "step/new".into(), text: "// new".into() };
-            let cache = Cache::in_folder(std::path::Path::new("unused"));
-            let fault = image(&unit, "unheard of", &Target::Cubin(90), &cache).unwrap_err();
-            assert_eq!(fault, Fault::Missing(Library::Nvrtc));
-            let error = fault.of("cuda:0");
-            assert!(matches!(error, Error::MissingLibrary { .. }));
-            assert!(error.to_string().starts_with("cuda:0: NVRTC, which compiles"), "{error}");
+    fn what_is_not_compiled_here_comes_compiled_or_is_an_error() {
+        let missing = || fault(CompileError::Missing { missing: "missing".into() });
+        let too_old = || fault(CompileError::TooOld { says: "12.8 was found".into() });
+        let known = lowland_kernels::PTX[0].fingerprint;
+        for fault in [missing, too_old as fn() -> Fault] {
+            assert_eq!(or_precompiled(fault(), known).ok(), precompiled(known));
+            assert_eq!(or_precompiled(fault(), "unheard of"), Err(fault()));
         }
+        let error = missing().of("cuda:0");
+        assert!(matches!(error, Error::MissingLibrary { .. }));
+        assert!(error.to_string().starts_with("cuda:0: NVRTC, which compiles"), "{error}");
+        assert!(too_old().of("cuda:0").to_string().contains("12.8 was found"));
+    }
+
+    #[test]
+    fn a_device_that_the_compiler_does_not_know_takes_what_comes_compiled() {
+        if !nvrtc::tests::compiler() {
+            return;
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::in_folder(folder.path());
+        let fill = lowland_kernels::source("ops/fill.cu").unwrap();
+        let unit = Unit { name: fill.name.into(), text: fill.text.into() };
+        let (fingerprint, target) = (lowland_kernels::fingerprint(fill.text), Target::Cubin(12));
+        let found = image(&unit, &fingerprint, &target, &cache).unwrap();
+        assert_eq!(Some(found), precompiled(&fingerprint));
+        let new = Unit { name: "step/new".into(), text: "// new".into() };
+        let fault = image(&new, "unheard of", &target, &cache).unwrap_err();
+        assert!(matches!(&fault, Fault::Failed(says) if says.contains("sm_12")), "{fault:?}");
     }
 
     #[test]
     fn code_is_compiled_once_and_then_read_from_disk() {
-        let Some(version) = nvrtc::version() else {
-            println!("SKIP: {}", Library::Nvrtc.missing());
+        if !nvrtc::tests::compiler() {
             return;
-        };
+        }
+        let version = nvrtc::version().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::in_folder(folder.path());
         let fill = lowland_kernels::source("ops/fill.cu").unwrap();
