@@ -40,7 +40,7 @@ pub struct Unit {
 #[derive(Clone, Debug)]
 pub struct Kernel {
     /// Its name in the source.
-    pub name: String,
+    pub name: Arc<str>,
     /// The driver's own.
     pub handle: Arc<dyn Any + Send + Sync>,
 }

@@ -19,7 +19,8 @@ pub(crate) struct Launcher {
     pub(crate) driver: Arc<dyn Driver>,
     pub(crate) pool: Arc<Pool>,
     pub(crate) tables: Tables,
-    kernels: Mutex<HashMap<(String, String), Kernel>>,
+    /// By the key of their unit, and then by name.
+    kernels: Mutex<HashMap<String, HashMap<String, Kernel>>>,
 }
 
 impl Launcher {
@@ -75,12 +76,11 @@ impl Launcher {
         args_bytes: usize,
     ) -> Result<Kernel> {
         let mut kernels = lock(&self.kernels);
-        let id = (key.to_string(), name.to_string());
-        if let Some(kernel) = kernels.get(&id) {
+        if let Some(kernel) = kernels.get(key).and_then(|of_unit| of_unit.get(name)) {
             return Ok(kernel.clone());
         }
         let kernel = self.driver.kernel(&unit()?, name, args_bytes)?;
-        kernels.insert(id, kernel.clone());
+        kernels.entry(key.into()).or_default().insert(name.into(), kernel.clone());
         Ok(kernel)
     }
 

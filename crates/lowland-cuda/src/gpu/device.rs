@@ -252,7 +252,7 @@ impl Driver for Gpu {
                 &mut parameters,
             )
         }
-        .map_err(self.cannot(&format!("launch {}", kernel.name)))
+        .map_err(|error| failed(&self.name, &format!("launch {}", kernel.name), error))
     }
 
     fn workspace_bytes(&self, conv: &Conv2d, what: Convolve) -> Result<usize> {
