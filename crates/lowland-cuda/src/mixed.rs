@@ -7,13 +7,15 @@ use crate::Cuda;
 use crate::driver::Address;
 use crate::ops;
 use crate::ops::step::{Arenas, Stored};
+use crate::storage::DeviceMemory;
 
 const OP: &str = "optimizer step on bf16";
 
 /// The arenas of a step of a network that runs on bf16.
 ///
 /// A buffer of bf16 is one of [`DType::U32`], two numbers in each, the first in the lower half: the
-/// bytes are those of a slice of bf16.
+/// bytes are those of a slice of bf16. What is uploaded into one before its first step is kept on the
+/// host too, until that step; its memory is for labels no more.
 #[derive(Clone, Copy, Debug)]
 pub struct Bf16Arenas<'a> {
     /// The parameters that the network reads, written: the master weights, rounded.
@@ -51,6 +53,11 @@ impl Cuda {
         let [rounded, grads, params, ref state @ ..] = addresses[..] else {
             unreachable!("three buffers, and then the state");
         };
+        for arena in [arenas.params, arenas.grads] {
+            if let Some(memory) = arena.storage::<DeviceMemory>() {
+                memory.labels.give_up();
+            }
+        }
         let arenas = Arenas { params, grads, rounded: Some(rounded), state };
         let _turn = self.take_turn();
         ops::step::run(op, self.launcher(), Stored::Bf16, &arenas)

@@ -1,7 +1,7 @@
 //! The loss of classification.
 
 use lowland_core::op::CrossEntropy;
-use lowland_core::{Buffer, Result};
+use lowland_core::{Buffer, Error, Result};
 
 use super::rows::Lanes;
 use crate::args::args;
@@ -35,11 +35,18 @@ const FILE: &str = "ops/cross_entropy.cu";
 /// Checks labels before anything is computed, on the host's copy of them.
 ///
 /// # Errors
-/// [`Error::Label`](lowland_core::Error::Label).
+/// [`Error::Label`], and [`Error::Invalid`] where they are an arena of bf16.
 pub(super) fn check_labels(op: &CrossEntropy, labels: &Buffer) -> Result<()> {
-    let memory = labels.storage::<DeviceMemory>();
+    let Some(memory) = labels.storage::<DeviceMemory>() else {
+        return Ok(());
+    };
     let range = labels.offset()..labels.offset() + labels.len();
-    memory.map_or(Ok(()), |memory| memory.labels.with(range, |labels| op.check_labels(labels)))
+    memory.labels.with(range, |labels| op.check_labels(labels)).unwrap_or_else(|| {
+        Err(Error::invalid(
+            "cross_entropy",
+            "the labels are in memory that a step has used for bf16",
+        ))
+    })
 }
 
 pub(super) fn forward(
