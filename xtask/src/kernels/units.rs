@@ -82,7 +82,7 @@ fn parse(table: &str, folder: &Path) -> Result<Vec<Unit>, String> {
 pub fn unused_files(units: &[Unit]) -> Result<Vec<String>, String> {
     let folder = root().join("kernels");
     let mut unused = Vec::new();
-    for part in ["", "ops/", "stages/", "transforms/"] {
+    for part in ["", "ops/", "stages/", "transforms/", "measures/"] {
         let entries =
             fs::read_dir(folder.join(part)).map_err(|e| format!("kernels/{part}: {e}"))?;
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
@@ -125,6 +125,7 @@ mod tests {
         let unused = unused_files(&units).unwrap();
         let has = |name: &str| unused.iter().any(|unused| unused == name);
         assert!(has("ops/unary.cu") && has("stages/momentum.cuh") && has("columns.cuh"));
+        assert!(has("transforms/reduced.cuh") && has("measures/adai.cuh"));
         assert!(!has("ops/fill.cu") && !has("stages/moments.cuh") && !has("lowland.cuh"));
     }
 
