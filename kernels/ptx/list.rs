@@ -1,14 +1,14 @@
 // Written by `cargo xtask kernels ptx`: each unit, the fingerprint of its text, its PTX.
 &[
     Ptx {
-        unit: "directions of []",
-        fingerprint: "44319c2e74298c852e9c5ac51694169510ad7e23a7597c95aa89570cbc3ba5d0",
-        text: include_str!("directions-of.ptx"),
-    },
-    Ptx {
         unit: "directions of [momentum<0>]",
         fingerprint: "1d93cd9bd095d169a01bff9a2b7a1db01e9d2838801358c3ea38316a7b999ce8",
         text: include_str!("directions-of-momentum-0.ptx"),
+    },
+    Ptx {
+        unit: "directions of [weight_decay]",
+        fingerprint: "37163ce4d2fde8c068a5873b07b8902e1f0b0e962e46ede83f0220fefe982976",
+        text: include_str!("directions-of-weight_decay.ptx"),
     },
     Ptx {
         unit: "measure adai",
@@ -76,9 +76,19 @@
         text: include_str!("step-of-adam-0.ptx"),
     },
     Ptx {
+        unit: "step of [adam<1>]",
+        fingerprint: "8b1423967e46b4fdbb678620c70c3b8e53f60a15744573d6d582fe800c1f156f",
+        text: include_str!("step-of-adam-1.ptx"),
+    },
+    Ptx {
         unit: "step of [atan, adam<0>]",
         fingerprint: "7696b250a79ad659d14942758ef9f4475739140b402348898986c1966aeb80c0",
         text: include_str!("step-of-atan-adam-0.ptx"),
+    },
+    Ptx {
+        unit: "step of [atan, weight_decay, miadam<1, 0>]",
+        fingerprint: "c7d3837ba57ecea17bda7d64648972c8903b00f61c1cb3f5d73cff489bb9065e",
+        text: include_str!("step-of-atan-weight_decay-miadam-1-0.ptx"),
     },
     Ptx {
         unit: "step of [clip_value, adam<0>]",
@@ -111,6 +121,11 @@
         text: include_str!("step-of-momentum-0-decoupled_weight_decay.ptx"),
     },
     Ptx {
+        unit: "step of [momentum<0>]",
+        fingerprint: "e3a8b213acfd935de60936d2d4af9141d16ce850beeb15305e3e454a584538d4",
+        text: include_str!("step-of-momentum-0.ptx"),
+    },
+    Ptx {
         unit: "step of [momentum<0>], bf16",
         fingerprint: "e46bb9d7767045f93d738c822beaec41efe9001b688d2738212e38c36540aa95",
         text: include_str!("step-of-momentum-0-bf16.ptx"),
@@ -141,9 +156,24 @@
         text: include_str!("step-of-swats.ptx"),
     },
     Ptx {
+        unit: "step of [weight_decay, adam<0>]",
+        fingerprint: "f151ffc152ffc861e24621a66d0d598128426a4364e1cc67f526afef83bd227a",
+        text: include_str!("step-of-weight_decay-adam-0.ptx"),
+    },
+    Ptx {
         unit: "step of [weight_decay, adam<1>]",
         fingerprint: "027feb47a9997651a07240aef782a8972cf89f76d6fffcb8c0ee9f4b02fee0c6",
         text: include_str!("step-of-weight_decay-adam-1.ptx"),
+    },
+    Ptx {
+        unit: "step of [weight_decay, miadam<1, 0>]",
+        fingerprint: "b0a967e3900cdcc11cb890f14ed54f440fc3ada72fcd88a9c540eb3d598d487f",
+        text: include_str!("step-of-weight_decay-miadam-1-0.ptx"),
+    },
+    Ptx {
+        unit: "step of [weight_decay, miadam<2, 0>]",
+        fingerprint: "4ed12f6b63d27e745cb0420145519185b4f3e5b30bdd6b86ad68610723d11c2e",
+        text: include_str!("step-of-weight_decay-miadam-2-0.ptx"),
     },
     Ptx {
         unit: "step of [weight_decay, miadam<3, 0>]",
@@ -151,9 +181,24 @@
         text: include_str!("step-of-weight_decay-miadam-3-0.ptx"),
     },
     Ptx {
+        unit: "step of [weight_decay, momentum<0>, atan]",
+        fingerprint: "d1a46f7ebf036343523038e1c82e322fb30b5ade611a3a3e4d25f3f275118e91",
+        text: include_str!("step-of-weight_decay-momentum-0-atan.ptx"),
+    },
+    Ptx {
+        unit: "step of [weight_decay, momentum<0>]",
+        fingerprint: "faa3c69a1db73ae72aaa3ef5606fb4e599cf26c6b0a9b158afcbd56cfd26587c",
+        text: include_str!("step-of-weight_decay-momentum-0.ptx"),
+    },
+    Ptx {
         unit: "step of [weight_decay, momentum<1>]",
         fingerprint: "2b6e3feb631c2089b3e54e451eaacc1ed7c46c638ea18b1a2a9c781fd9c82502",
         text: include_str!("step-of-weight_decay-momentum-1.ptx"),
+    },
+    Ptx {
+        unit: "step of [weight_decay]",
+        fingerprint: "a675e00966301ec5157da8a1fad2bffaa2cd0b89ff4722829e5f37310c2a016e",
+        text: include_str!("step-of-weight_decay.ptx"),
     },
     Ptx {
         unit: "transform adaptive_atan",

@@ -3,6 +3,8 @@
 
 #[path = "../examples/units/ops.rs"]
 mod ops;
+#[path = "../examples/units/recipes.rs"]
+mod recipes;
 #[path = "../examples/units/recorder.rs"]
 mod recorder;
 #[path = "../examples/units/updates.rs"]
@@ -52,5 +54,13 @@ fn what_is_kept_compiled_is_of_the_sources_as_they_are() {
         let current = unit.map(|unit| lowland_kernels::fingerprint(&unit.text));
         let advice = "write the PTX anew: `cargo xtask kernels ptx`";
         assert_eq!(current.as_deref(), Some(ptx.fingerprint), "{} changed; {advice}", ptx.unit);
+    }
+}
+
+#[test]
+fn every_step_is_kept_compiled() {
+    for unit in units().iter().filter(|unit| unit.name.starts_with("step of ")) {
+        let kept = lowland_kernels::PTX.iter().any(|ptx| ptx.unit == unit.name);
+        assert!(kept, "{} is not: write the PTX anew: `cargo xtask kernels ptx`", unit.name);
     }
 }

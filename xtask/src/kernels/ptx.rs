@@ -6,8 +6,11 @@ use std::fs;
 use super::units::Unit;
 use crate::spawn::root;
 
-/// Ops that an optimizer runs besides its steps and transforms.
+/// Ops that an optimizer runs besides its steps, measures and transforms.
 const OPS: [&str; 2] = ["ops/clip_norm.cu", "ops/fill.cu"];
+
+/// What the conformance suite alone runs: it leaves gradients as they are, so an optimizer skips it.
+const IDLE: &str = "directions of []";
 
 /// The files of `kernels/ptx` by name: the PTX that NVRTC made of the units, and `list.rs`, which
 /// names them.
@@ -16,7 +19,6 @@ pub fn files(units: &[Unit]) -> Result<Vec<(String, String)>, String> {
         "// Written by `cargo xtask kernels ptx`: each unit, the fingerprint of its text, its PTX.\n&[\n",
     );
     let mut files = Vec::new();
-    let is_listed = |name: &str| !name.starts_with("ops/") || OPS.contains(&name);
     for unit in units.iter().filter(|unit| is_listed(&unit.name)) {
         let name = unit.file.with_extension("ptx");
         let name = name.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -29,6 +31,11 @@ pub fn files(units: &[Unit]) -> Result<Vec<(String, String)>, String> {
     }
     files.push(("list.rs".into(), list + "]\n"));
     Ok(files)
+}
+
+/// Whether an optimizer runs the unit of that name.
+fn is_listed(unit: &str) -> bool {
+    OPS.contains(&unit) || !(unit.starts_with("ops/") || unit == IDLE)
 }
 
 /// The PTX of a unit without the comments of its head, which name the compiler's build.
@@ -76,4 +83,17 @@ pub fn stale(files: &[(String, String)]) -> Result<Vec<String>, String> {
     let extra = written.iter().filter(|name| files.iter().all(|(file, _)| file != *name));
     problems.extend(extra.map(|name| format!("kernels/ptx/{name}: there is no unit of it")));
     Ok(problems)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_listed;
+
+    #[test]
+    fn what_an_optimizer_runs_is_listed() {
+        for unit in ["step of []", "directions of [weight_decay]", "measure adai", "ops/fill.cu"] {
+            assert!(is_listed(unit), "{unit}");
+        }
+        assert!(!is_listed("directions of []") && !is_listed("ops/softmax.cu"));
+    }
 }

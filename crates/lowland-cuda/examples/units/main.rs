@@ -8,6 +8,7 @@
 //! table has the kernels as they are launched and the sizes of their arguments as Rust has them.
 
 mod ops;
+mod recipes;
 mod recorder;
 mod updates;
 

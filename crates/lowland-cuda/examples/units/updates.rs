@@ -6,54 +6,17 @@ use std::sync::Arc;
 use lowland_core::op::{Segment, Step};
 use lowland_core::{Backend, Buffer, Chain, Clock, DType, Shape};
 use lowland_cuda::{Bf16Arenas, Cuda};
-use lowland_optim::{AdamW, ArenaOptimizer, ArenaParam, GroupSpec, Recipe, Sgd};
+use lowland_optim::{ArenaOptimizer, ArenaParam, GroupSpec, Recipe};
 
-/// Recipes whose updates together have every stage and every transform: the methods with what changes
-/// their chains, and what can be put around one.
-const RECIPES: &[&str] = &[
-    "sgd = {}",
-    "sgd = { momentum = 0.9, nesterov = true, weight_decay = 5e-4 }",
-    "sgd = { momentum = 0.9, weight_decay = 5e-4, decoupled_weight_decay = true }",
-    "adam = {}",
-    "adam = { amsgrad = true, weight_decay = 5e-4 }",
-    "adam = { uncorrected_eps = true }",
-    "adamw = {}",
-    "miadam = { order = 1 }",
-    "miadam = { order = 2, step_scale = 'unit-gain', switch = { fraction = 0.5 } }",
-    "miadam = { order = 3, switch = { fraction = 0.5 }, weight_decay = 5e-5 }",
-    "miadam = { order = 3, amsgrad = true }",
-    "rmsprop = {}",
-    "rmsprop = { centered = true, momentum = 0.9 }",
-    "nadam = {}",
-    "radam = {}",
-    "adabelief = {}",
-    "adabound = {}",
-    "adabound = { amsbound = true }",
-    "adai = {}",
-    "swats = {}",
-    "adam = {}\nclip = { value = 0.5 }",
-    "adam = {}\nclip = { norm = 5.0 }",
-    "adam = {}\nactivation = { atan = {} }",
-    "adam = {}\nactivation = { placement = 'direction', tanh = {} }",
-    "adam = {}\nactivation = { log = {} }",
-    "adam = {}\nactivation = { adaptive_atan = { shrink = 1.5, gamma = 1.0 } }",
-    "sgd = { momentum = 0.9 }\nactivation = { placement = 'direction', adaptive_atan = { shrink = 1.5, gamma = 1.0 } }",
-    "adam = {}\nchannel_directed = { metric = 'h0', lambda = 0.1 }",
-    "adam = {}\nchannel_directed = { metric = 'h1', lambda = 0.1 }",
-    "adam = {}\nchannel_directed = { metric = 'h1', lambda = 0.1, ends = 'neumann' }",
-    "adam = {}\nchannel_directed = { metric = 'sobolev', lambda = 0.1, axis = 'height' }",
-    "adam = {}\nchannel_directed = { metric = 'sobolev', lambda = 0.1, ends = 'neumann' }",
-];
+use super::recipes;
 
 /// Steps of a small network's parameters by each recipe, and steps on bf16.
 pub fn run_all(cuda: &Arc<Cuda>) -> Result<(), Box<dyn Error>> {
     let backend: Arc<dyn Backend> = Arc::<Cuda>::clone(cuda);
-    for text in RECIPES {
-        let wrong = |error: &dyn Error| format!("{text}: {error}");
-        let recipe: Recipe = toml::from_str(&format!("learning_rate = 0.1\n{text}"))?;
-        steps(&backend, &recipe).map_err(|error| wrong(&*error))?;
+    for (name, recipe) in recipes::all()? {
+        steps(&backend, &recipe).map_err(|error| format!("{name}: {error}"))?;
     }
-    for chain in [Sgd { momentum: 0.9, ..Sgd::default() }.chain()?, AdamW::default().chain()?] {
+    for chain in recipes::on_bf16()? {
         bf16_step(cuda, chain)?;
     }
     Ok(())
