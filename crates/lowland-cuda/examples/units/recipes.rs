@@ -1,6 +1,7 @@
 //! Optimizers that stand for all: those that are compiled beforehand, and that a GPU is held to.
 
 use std::error::Error;
+use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -75,11 +76,11 @@ fn experiments() -> Result<Vec<(String, Recipe)>, Box<dyn Error>> {
     let mut experiments = Vec::new();
     for file in files {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let wrong = |error: &dyn Error| format!("docs/experiments/{name}: {error}");
+        let wrong = |error: &dyn Display| format!("docs/experiments/{name}: {error}");
         let text = fs::read_to_string(&file).map_err(|error| wrong(&error))?;
         let mut table: toml::Table = text.parse().map_err(|error| wrong(&error))?;
         let optimizer = table.remove("optimizer");
-        let optimizer = optimizer.ok_or_else(|| wrong(&*Box::<dyn Error>::from("no optimizer")))?;
+        let optimizer = optimizer.ok_or_else(|| wrong(&"it has no optimizer"))?;
         let recipe: Recipe = optimizer.try_into().map_err(|error| wrong(&error))?;
         if recipe.weight_decay_on == WeightDecayOn::Weights {
             let recipe = recipe.clone().without_weight_decay();
