@@ -10,7 +10,7 @@ mod values;
 use std::sync::Arc;
 
 use half::bf16;
-use lowland_core::op::{Segment, Step};
+use lowland_core::op::{CrossEntropy, Segment, Step};
 use lowland_core::{Backend, Buffer, Chain, Clock, DType, Error, HostRef, Op, Real, Stage, stage};
 use lowland_cuda::{Bf16Arenas, Cuda};
 use lowland_optim::stages::{self, Adam, MiAdam, Momentum, StepScale, Switch, WeightDecay};
@@ -323,6 +323,32 @@ fn buffers_of_a_step_on_bf16_are_checked() {
     assert!(wrong.contains("`grads` overlaps `params`"), "{wrong}");
     let wrong = message(&op.clone().leaving_directions(), &grads, &master, &[&slot]);
     assert!(wrong.contains("it must descend"), "{wrong}");
+}
+
+#[test]
+fn an_arena_of_bf16_is_for_labels_no_more() {
+    if !available("an_arena_of_bf16_is_for_labels_no_more") {
+        return;
+    }
+    let (device, layout) = (device(Order::Forward), &Layout::all()[0]);
+    let op = step_op(&Arc::new(Chain::new()), layout, 1, true);
+    let floats = |len| (&device as &dyn Backend).filled(len, DType::F32, 0.0).unwrap();
+    let pairs = layout.params_len.div_ceil(2);
+    let zeros = vec![0_u32; pairs];
+    let [params, grads] = [(); 2].map(|()| device.allocate(pairs, DType::U32).unwrap());
+    for arena in [&params, &grads] {
+        device.upload(HostRef::U32(&zeros), arena).unwrap();
+    }
+    let [logits, loss] = [6, 1].map(floats);
+    let cross_entropy = Op::CrossEntropy(CrossEntropy::new(2, 3, 0.0).unwrap());
+    let labels = params.slice(0, 2).unwrap();
+    let loss_of = || device.run(&cross_entropy, &[&logits, &labels], &[&loss]);
+    loss_of().unwrap();
+    let master = floats(layout.params_len);
+    let arenas = Bf16Arenas { params: &params, grads: &grads, master: &master, state: &[] };
+    device.step_bf16(&op, &arenas).unwrap();
+    let refused = loss_of().unwrap_err().to_string();
+    assert!(refused.contains("memory that a step has used for bf16"), "{refused}");
 }
 
 #[test]

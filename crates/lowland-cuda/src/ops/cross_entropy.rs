@@ -43,7 +43,7 @@ pub(super) fn check_labels(op: &CrossEntropy, labels: &Buffer) -> Result<()> {
     let range = labels.offset()..labels.offset() + labels.len();
     memory.labels.with(range, |labels| op.check_labels(labels)).unwrap_or_else(|| {
         Err(Error::invalid(
-            "cross_entropy",
+            "cross-entropy",
             "the labels are in memory that a step has used for bf16",
         ))
     })
