@@ -31,6 +31,11 @@ const ARROWS: &[Arrows] = &[
         uses: &["lowland-core", "lowland-tensor"],
         tests_use: &["lowland-conformance", "lowland-cpu"],
     },
+    Arrows {
+        name: "lowland-landscape",
+        uses: &["lowland-core", "lowland-models", "lowland-tensor"],
+        tests_use: &["lowland-cpu"],
+    },
     Arrows { name: "lowland-data", uses: &[], tests_use: &[] },
     Arrows { name: "lowland-kernels", uses: &[], tests_use: &[] },
     Arrows {

@@ -1,0 +1,24 @@
+#![doc = include_str!("../README.md")]
+
+mod density;
+mod eigen;
+mod error;
+mod hessian;
+mod lanczos;
+mod network;
+mod objective;
+mod packed;
+mod random;
+mod statistics;
+mod trace;
+mod tridiagonal;
+mod vector;
+
+pub use density::{Density, Quadrature, quadrature};
+pub use eigen::{Eigenpairs, End, Search, eigenpairs};
+pub use error::{Error, Result};
+pub use hessian::{Hessian, Operator};
+pub use network::{Batch, NetworkLoss, Normalisation};
+pub use objective::{Function, Objective};
+pub use packed::parameters;
+pub use trace::{Trace, trace};
