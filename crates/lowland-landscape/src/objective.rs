@@ -71,6 +71,20 @@ impl<F: FnMut(&[f64]) -> (f64, Vec<f64>)> Objective for Function<F> {
     }
 }
 
+/// The loss at a point, which must be finite.
+pub(crate) fn loss_at(
+    objective: &mut (impl Objective + ?Sized),
+    at: &[f64],
+    place: impl FnOnce() -> String,
+) -> Result<f64> {
+    let loss = objective.loss(at)?;
+    if loss.is_finite() {
+        Ok(loss)
+    } else {
+        Err(Error::NonFinite { what: format!("the loss {}", place()) })
+    }
+}
+
 /// The loss and its gradient at a point, which must be finite and of one length.
 pub(crate) fn gradient_at(
     objective: &mut (impl Objective + ?Sized),

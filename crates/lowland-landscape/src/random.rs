@@ -17,6 +17,8 @@ pub(crate) enum Purpose {
     Trace,
     /// The probes of a spectral density.
     Density,
+    /// The directions of a loss surface.
+    Direction,
 }
 
 impl Purpose {
@@ -25,6 +27,7 @@ impl Purpose {
             Purpose::Start => b"lowland-start-v1",
             Purpose::Trace => b"lowland-trace-v1",
             Purpose::Density => b"lowland-densi-v1",
+            Purpose::Direction => b"lowland-direc-v1",
         }
     }
 }
