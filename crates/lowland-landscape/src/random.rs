@@ -19,6 +19,8 @@ pub(crate) enum Purpose {
     Density,
     /// The directions of a loss surface.
     Direction,
+    /// The first step of an ascent where the gradient is zero.
+    Ascent,
 }
 
 impl Purpose {
@@ -28,6 +30,7 @@ impl Purpose {
             Purpose::Trace => b"lowland-trace-v1",
             Purpose::Density => b"lowland-densi-v1",
             Purpose::Direction => b"lowland-direc-v1",
+            Purpose::Ascent => b"lowland-ascen-v1",
         }
     }
 }
