@@ -20,10 +20,11 @@ fn sets() -> [(&'static str, bool); 3] {
 }
 
 /// Crates whose tests compute on the CPU backend.
-const CRATES: [&str; 6] = [
+const CRATES: [&str; 7] = [
     "lowland-conformance",
     "lowland-cpu",
     "lowland-lab",
+    "lowland-landscape",
     "lowland-models",
     "lowland-optim",
     "lowland-tensor",
