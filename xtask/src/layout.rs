@@ -62,6 +62,7 @@ const ARROWS: &[Arrows] = &[
             "lowland-cpu",
             "lowland-cuda",
             "lowland-data",
+            "lowland-landscape",
             "lowland-models",
             "lowland-optim",
             "lowland-tensor",

@@ -62,6 +62,15 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A file of a record does not hold what it should.
+    #[error("`{}` is damaged: {problem}; restore it, or run what made it again", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+
     /// The loss is infinite or not a number.
     #[error(
         "the loss is {loss} on the {images} images at step {step} (epoch {epoch}, batch {batch}), with \

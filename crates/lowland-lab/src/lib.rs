@@ -2,27 +2,34 @@
 
 pub mod against;
 pub mod bench;
+mod calibration;
 pub mod config;
 pub mod console;
 pub mod dataset;
 pub mod demo;
 pub mod device;
 mod error;
+pub mod experiment;
+pub mod flatness;
 pub mod machine;
 mod metrics;
 mod notes;
 pub mod output;
+mod past;
 pub mod picture;
 mod plan;
 mod record;
 mod run;
+pub mod statistics;
 mod trainer;
 
+pub use calibration::{Bin, Calibration, Confidences};
 pub use config::{Change, Config, ConfigError, ConfigFile};
 pub use error::{Error, Result};
 pub use metrics::{EpochMetrics, Picked, Results};
+pub use past::PastRun;
 pub use plan::{Groups, Plan};
-pub use record::{Ended, Record, default_folder};
+pub use record::{Ended, Program, Record, RunJson, default_folder, weights_of};
 pub use run::{
     DataInfo, Memory, ModelInfo, NoiseScore, Observer, Options, Outcome, Position, Run, RunInfo,
     SchemeInfo, Stop,

@@ -5,10 +5,10 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The machine that a run took place on.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Machine {
     /// The processor's model name; empty where the system does not tell.
     pub cpu: String,
@@ -52,7 +52,7 @@ pub fn peak_resident_bytes() -> Option<u64> {
 }
 
 /// The state of a git repository.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Commit {
     /// The commit checked out.
     pub commit: String,

@@ -4,8 +4,9 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use lowland_models::ParamStore;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::calibration::Calibration;
 use crate::config::Config;
 use crate::machine::{Commit, Machine, Utc, commit_of};
 use crate::metrics::{EpochMetrics, Results};
@@ -18,7 +19,7 @@ use crate::{Error, Result};
 const PICTURE_INTERVAL: Duration = Duration::from_secs(20);
 
 /// How a run ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "status", rename_all = "snake_case")]
 pub enum Ended {
     /// It has not: it goes on, or was killed.
@@ -49,48 +50,92 @@ pub enum Ended {
 /// | `run.json` | program, commit, command, machine, seed, start and end, status, results |
 /// | `metrics.jsonl` | an [`EpochMetrics`] a line |
 /// | `weights.safetensors` | the network after the last complete epoch, or where it was interrupted |
+/// | `weights/epoch-0003.safetensors` … | the network after other epochs, where `record.weights_every_epochs` keeps them |
 /// | `curves.png`, `curves.svg` | loss and accuracy over epochs |
 ///
 /// At every moment each of them is complete as of some moment before.
 #[derive(Debug)]
 pub struct Record {
     folder: PathBuf,
+    keep: Keep,
     lines: Lines,
     json: RunJson,
     drawn: Option<Instant>,
 }
 
-/// The content of `run.json`.
-#[derive(Debug, Serialize)]
-struct RunJson {
-    #[serde(flatten)]
-    ended: Ended,
-    program: Program,
-    command: Vec<String>,
-    machine: Machine,
-    run: RunInfo,
-    started: String,
-    ended_at: Option<String>,
-    seconds: Option<f64>,
-    epochs_done: usize,
-    /// The epoch whose end `weights.safetensors` is of; where the run was interrupted inside an epoch,
-    /// that epoch, which is not complete.
-    weights_epoch: Option<usize>,
-    /// Every number of `results` is of one run.
-    seeds: usize,
-    results: Option<Results>,
-    initial_loss: Option<f64>,
-    input_noise: Vec<NoiseScore>,
-    schemes: Option<Vec<SchemeInfo>>,
-    memory: Option<Memory>,
+/// After which epochs the weights are kept.
+#[derive(Clone, Copy, Debug)]
+struct Keep {
+    every: usize,
+    last: usize,
 }
 
-#[derive(Debug, Serialize)]
-struct Program {
-    name: &'static str,
-    version: &'static str,
-    /// Of the repository around the working directory.
-    git: Option<Commit>,
+impl Keep {
+    fn wants(self, epoch: usize) -> bool {
+        self.every > 0 && (epoch.is_multiple_of(self.every) || epoch == self.last)
+    }
+}
+
+/// The content of `run.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunJson {
+    /// How the run ended.
+    #[serde(flatten)]
+    pub ended: Ended,
+    /// What ran it.
+    pub program: Program,
+    /// The command, a word each.
+    pub command: Vec<String>,
+    /// Where it ran.
+    pub machine: Machine,
+    /// What it was made of.
+    pub run: RunInfo,
+    /// When it began, as RFC 3339.
+    pub started: String,
+    /// When it ended, as RFC 3339.
+    pub ended_at: Option<String>,
+    /// How long it took.
+    pub seconds: Option<f64>,
+    /// Complete epochs.
+    pub epochs_done: usize,
+    /// The epoch whose end `weights.safetensors` is of; where the run was interrupted inside an epoch,
+    /// that epoch, which is not complete.
+    pub weights_epoch: Option<usize>,
+    /// Every number of `results` is of one run.
+    pub seeds: usize,
+    /// The accuracies.
+    pub results: Option<Results>,
+    /// As in [`Outcome`].
+    pub initial_loss: Option<f64>,
+    /// As in [`Outcome`].
+    pub input_noise: Vec<NoiseScore>,
+    /// As in [`Outcome`].
+    #[serde(default)]
+    pub calibration: Option<Calibration>,
+    /// As in [`Outcome`].
+    pub schemes: Option<Vec<SchemeInfo>>,
+    /// As in [`Outcome`].
+    pub memory: Option<Memory>,
+}
+
+/// The program that ran something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Program {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+    /// The state of the repository around the working directory; none outside of one.
+    pub git: Option<Commit>,
+}
+
+impl Program {
+    /// This program, here.
+    #[must_use]
+    pub fn this() -> Program {
+        let git = std::env::current_dir().ok().and_then(|folder| commit_of(&folder));
+        Program { name: "lowland".into(), version: env!("CARGO_PKG_VERSION").into(), git }
+    }
 }
 
 impl Record {
@@ -101,10 +146,9 @@ impl Record {
     pub fn create(folder: &Path, run: &Run) -> Result<Record> {
         create_empty_folder(folder)?;
         write_whole(&folder.join("config.toml"), config_toml(run.plan().config())?.as_bytes())?;
-        let git = std::env::current_dir().ok().and_then(|folder| commit_of(&folder));
         let json = RunJson {
             ended: Ended::Running,
-            program: Program { name: "lowland", version: env!("CARGO_PKG_VERSION"), git },
+            program: Program::this(),
             command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
             machine: Machine::this(),
             run: run.info().clone(),
@@ -117,11 +161,18 @@ impl Record {
             results: None,
             initial_loss: None,
             input_noise: Vec::new(),
+            calibration: None,
             schemes: None,
             memory: None,
         };
         let lines = Lines::create(&folder.join("metrics.jsonl"))?;
-        let record = Record { folder: folder.to_path_buf(), lines, json, drawn: None };
+        let config = run.plan().config();
+        let keep = Keep { every: config.record.weights_every_epochs, last: config.train.epochs };
+        if keep.every > 0 {
+            let weights = folder.join("weights");
+            std::fs::create_dir(&weights).map_err(Error::file("create the folder", &weights))?;
+        }
+        let record = Record { folder: folder.to_path_buf(), keep, lines, json, drawn: None };
         record.write_json()?;
         Ok(record)
     }
@@ -140,7 +191,10 @@ impl Record {
         let Some(last) = epochs.last() else { return Ok(()) };
         let line = serde_json::to_string(last).map_err(json_error)?;
         self.lines.push(&line)?;
-        self.write_weights(store)?;
+        self.write_weights("weights.safetensors".as_ref(), store)?;
+        if self.keep.wants(last.epoch) {
+            self.write_weights(&weights_of(last.epoch), store)?;
+        }
         self.json.weights_epoch = Some(last.epoch);
         self.json.epochs_done = epochs.len();
         if self.drawn.is_none_or(|drawn| drawn.elapsed() >= PICTURE_INTERVAL) {
@@ -161,11 +215,12 @@ impl Record {
         self.json.results = outcome.results;
         self.json.initial_loss = outcome.initial_loss;
         self.json.input_noise.clone_from(&outcome.input_noise);
+        self.json.calibration.clone_from(&outcome.calibration);
         self.json.schemes.clone_from(&outcome.schemes);
         self.json.memory = Some(outcome.memory);
         // After a failure the last complete epoch's weights stay: those in memory may be what failed.
         if let Ended::Interrupted { epoch, .. } = outcome.ended {
-            self.write_weights(store)?;
+            self.write_weights("weights.safetensors".as_ref(), store)?;
             self.json.weights_epoch = Some(epoch);
         }
         // First what cannot be made again.
@@ -179,8 +234,8 @@ impl Record {
         draw_curves(&picture::title_of(name, *seed, epochs), &[run], &self.folder)
     }
 
-    fn write_weights(&self, store: &ParamStore) -> Result<()> {
-        let path = self.folder.join("weights.safetensors");
+    fn write_weights(&self, name: &Path, store: &ParamStore) -> Result<()> {
+        let path = self.folder.join(name);
         store.state_dict()?.write(&path).map_err(|error| match error {
             lowland_models::Error::File { source, .. } => Error::file("write", &path)(source),
             error => error.into(),
@@ -191,6 +246,12 @@ impl Record {
         let json = serde_json::to_string_pretty(&self.json).map_err(json_error)?;
         write_whole(&self.folder.join("run.json"), format!("{json}\n").as_bytes())
     }
+}
+
+/// The file of the weights after an epoch, relative to the run directory.
+#[must_use]
+pub fn weights_of(epoch: usize) -> PathBuf {
+    format!("weights/epoch-{epoch:04}.safetensors").into()
 }
 
 /// The default place of a run directory: below `runs`, named after experiment, seed and moment.

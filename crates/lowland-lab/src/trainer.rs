@@ -126,6 +126,12 @@ impl Trainer {
         &self.device
     }
 
+    /// The logits `[N, classes]` of the batch that was scored last.
+    #[must_use]
+    pub fn logits(&self) -> &[f32] {
+        &self.logits
+    }
+
     /// One training step. Where the loss is not finite it is returned and nothing is updated. The loss
     /// that is returned is never the deformed one.
     ///

@@ -8,8 +8,8 @@ use std::path::Path;
 
 use common::{SMALL, assert_picture, metrics, run_json};
 use lowland_lab::{
-    Change, ConfigFile, Ended, EpochMetrics, Error, Observer, Options, Outcome, Plan, Position,
-    Record, Result, Run, Stop,
+    Change, ConfigFile, Ended, EpochMetrics, Error, Observer, Options, Outcome, PastRun, Plan,
+    Position, Record, Result, Run, Stop, weights_of,
 };
 
 fn run(
@@ -103,6 +103,35 @@ fn a_run_records_what_it_did() {
 
     let error = run(&[], &options(1, 0), &out, &mut ()).unwrap_err();
     assert!(matches!(error, Error::OutputExists { .. }) && error.exit_code() == 2, "{error}");
+}
+
+#[test]
+fn weights_of_epochs_are_kept_on_request_and_a_run_can_be_read_back() {
+    let folder = tempfile::tempdir().unwrap();
+    let sets = ["record.weights_every_epochs=2", "train.epochs=3", "data.subset=200"];
+    let outcome = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap();
+    let kept = |epoch| fs::read(folder.path().join(weights_of(epoch)));
+    assert_eq!(fs::read_dir(folder.path().join("weights")).unwrap().count(), 2);
+    assert_ne!(kept(2).unwrap(), kept(3).unwrap());
+    assert_eq!(kept(3).unwrap(), fs::read(folder.path().join("weights.safetensors")).unwrap());
+
+    let past = PastRun::read(folder.path()).unwrap();
+    assert!(past.is_finished());
+    assert_eq!(past.epochs, outcome.epochs);
+    assert_eq!(past.json.results, outcome.results);
+    let calibration = past.json.calibration.unwrap();
+    assert_eq!(Some(&calibration), outcome.calibration.as_ref());
+    let images: usize = calibration.bins.iter().map(|bin| bin.images).sum();
+    assert_eq!(images, past.json.run.data.test_images);
+    let right = calibration.bins.iter().map(|bin| bin.accuracy * bin.images as f64).sum::<f64>();
+    assert!((right / images as f64 - past.epochs[2].test_acc).abs() < 1e-12);
+
+    let path = folder.path().join("metrics.jsonl");
+    fs::write(&path, fs::read_to_string(&path).unwrap().replacen("\"epoch\":2", "\"epoch\":", 1))
+        .unwrap();
+    let error = PastRun::read(folder.path()).unwrap_err();
+    assert!(error.to_string().contains("metrics.jsonl` is damaged: line 2: "), "{error}");
+    assert_eq!(error.exit_code(), 2);
 }
 
 #[test]

@@ -46,6 +46,9 @@ pub struct Config {
     /// What else the trained network is tested on.
     #[serde(default)]
     pub evaluate: EvaluateConfig,
+    /// What else its run directory keeps.
+    #[serde(default)]
+    pub record: RecordConfig,
 }
 
 fn default_name() -> String {
@@ -111,6 +114,15 @@ impl Default for TrainConfig {
 pub struct EvaluateConfig {
     /// Noise on the test images: one more test for each, after the last epoch.
     pub input_noise: Vec<InputNoise>,
+}
+
+/// What a run directory keeps besides what every one keeps.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RecordConfig {
+    /// Keeps the weights after every so many epochs, and after the last, in a file of their own, as what
+    /// is measured along the run needs them; 0 keeps none of these.
+    pub weights_every_epochs: usize,
 }
 
 impl Config {

@@ -3,16 +3,17 @@
 use lowland_data::{InputNoise, Loader, LoaderConfig};
 use lowland_models::zero_stability::Root;
 use lowland_models::zoo::BlockScheme;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::epochs::{Scoring, images};
 use super::{Observer, Run, Stop};
 use crate::Result;
+use crate::calibration::{Calibration, Confidences};
 use crate::metrics::Running;
 use crate::plan::in_optim;
 
 /// The score of the trained network on noisy test images.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct NoiseScore {
     /// The noise.
     #[serde(flatten)]
@@ -24,7 +25,7 @@ pub struct NoiseScore {
 }
 
 /// The multistep scheme that a block of the trained network is.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SchemeInfo {
     /// The index of the block.
     pub block: usize,
@@ -95,6 +96,21 @@ impl Run {
             scores.push(NoiseScore { noise, test_loss, test_acc });
         }
         Ok(scores)
+    }
+
+    /// The calibration of the network on the test images; none where a stop is wished.
+    pub(super) fn evaluate_calibration(&mut self, stop: &Stop) -> Result<Option<Calibration>> {
+        let loader = self.loaders.test.clone();
+        let mut confidences = Confidences::default();
+        for batch in loader.epoch(0) {
+            let batch = batch?;
+            self.trainer.evaluate(&images(&batch))?;
+            confidences.add(self.trainer.logits(), batch.labels());
+            if stop.wished() {
+                return Ok(None);
+            }
+        }
+        Ok(Some(confidences.calibration()))
     }
 
     /// What the multistep blocks train of their schemes, if they do.

@@ -9,11 +9,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use lowland_data::LabelNoiseReport;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use around::{NoiseScore, SchemeInfo};
 
 use crate::Result;
+use crate::calibration::Calibration;
 use crate::metrics::{EpochMetrics, Results};
 use crate::plan::Plan;
 use crate::record::{Ended, Record};
@@ -54,7 +55,7 @@ impl Stop {
 }
 
 /// What a run is made of.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunInfo {
     /// The experiment's name.
     pub name: String,
@@ -85,7 +86,7 @@ pub struct RunInfo {
 }
 
 /// The network of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ModelInfo {
     /// Its name.
     pub name: String,
@@ -98,7 +99,7 @@ pub struct ModelInfo {
 }
 
 /// The data of a run.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DataInfo {
     /// The dataset's name.
     pub name: String,
@@ -173,6 +174,9 @@ pub struct Outcome {
     pub initial_loss: Option<f64>,
     /// The scores of the final epoch's network on noisy test images.
     pub input_noise: Vec<NoiseScore>,
+    /// How far the confidences of the final epoch's network on the test images are from its accuracy;
+    /// none where the run did not finish.
+    pub calibration: Option<Calibration>,
     /// The schemes of the multistep blocks at the end; none for other networks.
     pub schemes: Option<Vec<SchemeInfo>>,
     /// How long it took.
@@ -182,7 +186,7 @@ pub struct Outcome {
 }
 
 /// The memory of a run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Memory {
     /// The most bytes in tensors that were alive together.
     pub peak_tensor_bytes: usize,
@@ -249,12 +253,13 @@ impl Run {
         let began = Instant::now();
         observer.started(&self.info);
         let (mut epochs, mut warm) = (Vec::new(), None);
-        let (mut input_noise, mut schemes) = (Vec::new(), None);
+        let (mut input_noise, mut calibration, mut schemes) = (Vec::new(), None, None);
         let trained = self.train(&mut epochs, &mut warm, record, observer, stop);
         let trained = trained.and_then(|ended| {
             if ended == Ended::Finished {
                 input_noise = self.evaluate_noise(observer, stop)?;
                 observer.tested_on_noise(&input_noise);
+                calibration = self.evaluate_calibration(stop)?;
             }
             schemes = self.schemes()?;
             Ok(ended)
@@ -269,6 +274,7 @@ impl Run {
             results: Results::of(&epochs),
             initial_loss: self.initial_loss,
             input_noise,
+            calibration,
             schemes,
             memory: self.memory(warm.filter(|_| epochs.len() > 1)),
             ended,

@@ -1,0 +1,18 @@
+//! An experiment: arms that are compared, each run with every seed, and what is measured of the runs.
+//!
+//! A directory of an experiment holds
+//!
+//! | path | content |
+//! |---|---|
+//! | `experiment.toml` | the file that was run, as it was written |
+//! | `experiment.json` | [`ExperimentRecord`]: what was asked, and how far each run is |
+//! | `tune/ARM/trial-01` … | the run directories of the search for an arm's hyper-parameters |
+//! | `runs/CELL/seed-1` … | the run directories of the grid; CELL is the arm, with the levels of the factors |
+//! | `runs/CELL/seed-1/flatness.json` | [`Flatness`](crate::flatness::Flatness) of that run's network |
+//! | `interpolation.json` | [`Interpolation`](crate::flatness::Interpolation) between two networks |
+//! | `statistics.json` | [`Statistics`](crate::statistics::Statistics) of all finished runs |
+//! | `report.html`, `figures/`, `tables/` | what people look at |
+
+mod record;
+
+pub use record::{ArmInfo, Cell, ExperimentRecord, FactorInfo, State, Trial, Tuned};
