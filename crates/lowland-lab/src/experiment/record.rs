@@ -17,6 +17,8 @@ pub struct ExperimentRecord {
     pub title: String,
     /// What it is to find out, as a question.
     pub question: String,
+    /// The key of the measure that the question is about, such as `final_test_acc`.
+    pub measure: String,
     /// The name of the arm that the others are compared with.
     pub baseline: String,
     /// What is compared, in the order of the file.
