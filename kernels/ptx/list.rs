@@ -91,6 +91,11 @@
         text: include_str!("step-of-atan-weight_decay-miadam-1-0.ptx"),
     },
     Ptx {
+        unit: "step of [atan, weight_decay, momentum<0>]",
+        fingerprint: "600e9fdc01d30e66b83c43aa5b7addafa8610b0ce485979054e3b9114993e953",
+        text: include_str!("step-of-atan-weight_decay-momentum-0.ptx"),
+    },
+    Ptx {
         unit: "step of [clip_value, adam<0>]",
         fingerprint: "cd5b821bd57347edeecdcae5abe3ea58ebcf61da103acb88c4d28fcdcaf6b456",
         text: include_str!("step-of-clip_value-adam-0.ptx"),

@@ -78,17 +78,48 @@ fn experiments() -> Result<Vec<(String, Recipe)>, Box<dyn Error>> {
         let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let wrong = |error: &dyn Display| format!("docs/experiments/{name}: {error}");
         let text = fs::read_to_string(&file).map_err(|error| wrong(&error))?;
-        let mut table: toml::Table = text.parse().map_err(|error| wrong(&error))?;
-        let optimizer = table.remove("optimizer");
-        let optimizer = optimizer.ok_or_else(|| wrong(&"it has no optimizer"))?;
-        let recipe: Recipe = optimizer.try_into().map_err(|error| wrong(&error))?;
-        if recipe.weight_decay_on == WeightDecayOn::Weights {
-            let recipe = recipe.clone().without_weight_decay();
-            experiments.push((format!("{name} without weight decay"), recipe));
+        let table: toml::Table = text.parse().map_err(|error| wrong(&error))?;
+        for (arm, optimizer) in optimizers(&table) {
+            let recipe: Recipe = optimizer.try_into().map_err(|error| wrong(&error))?;
+            let name = format!("{name}{arm}");
+            if recipe.weight_decay_on == WeightDecayOn::Weights {
+                let recipe = recipe.clone().without_weight_decay();
+                experiments.push((format!("{name} without weight decay"), recipe));
+            }
+            experiments.push((name, recipe));
         }
-        experiments.push((name, recipe));
     }
     Ok(experiments)
+}
+
+/// The optimizer of a run's file, or that of each arm of an experiment's file.
+fn optimizers(file: &toml::Table) -> Vec<(String, toml::Value)> {
+    let of = |config: &toml::Table| config.get("optimizer").cloned();
+    let (Some(base), Some(arms)) = (
+        file.get("base").and_then(|base| of(base.as_table()?)),
+        file.get("arm").and_then(toml::Value::as_array),
+    ) else {
+        return of(file).map(|optimizer| (String::new(), optimizer)).into_iter().collect();
+    };
+    let with_changes = |arm: &toml::Value| {
+        let mut optimizer = base.clone();
+        for key in arm.get("unset").and_then(toml::Value::as_array).into_iter().flatten() {
+            let key = key.as_str().and_then(|key| key.strip_prefix("optimizer."));
+            if let (Some(key), Some(table)) = (key, optimizer.as_table_mut()) {
+                table.remove(key);
+            }
+        }
+        for (key, value) in arm.get("set").and_then(toml::Value::as_table).into_iter().flatten() {
+            if let (Some(key), Some(table)) =
+                (key.strip_prefix("optimizer."), optimizer.as_table_mut())
+            {
+                table.insert(key.to_string(), value.clone());
+            }
+        }
+        let name = arm.get("name").and_then(toml::Value::as_str).unwrap_or_default();
+        (format!(", arm {name}"), optimizer)
+    };
+    arms.iter().map(with_changes).collect()
 }
 
 /// Chains that step parameters in bf16.
