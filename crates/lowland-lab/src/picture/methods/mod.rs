@@ -2,6 +2,7 @@
 
 mod activations;
 mod chart;
+mod conditioned;
 mod deformations;
 mod gradients;
 mod integrals;
@@ -19,10 +20,11 @@ use chart::Chart;
 /// A picture: the name of its file, and what makes it.
 type Figure = (&'static str, fn() -> Result<Chart>);
 
-const FIGURES: [Figure; 7] = [
+const FIGURES: [Figure; 8] = [
     ("methods-miadam-filter.png", integrals::filter),
     ("methods-miadam-descent.png", integrals::descent),
     ("methods-gaf.png", activations::curves),
+    ("methods-gaf-descent.png", conditioned::descents),
     ("methods-vdm-curves.png", deformations::curves),
     ("methods-vdm-surfaces.png", deformations::surfaces),
     ("methods-cdg.png", gradients::smoothed),
