@@ -84,7 +84,7 @@ fn best(chain: &Chain, axes: Axes) -> Result<Vec<f64>> {
 /// Losses over steps of each rule, with curvatures along the coordinates and along mixed directions.
 pub(super) fn descents() -> Result<Chart> {
     let rules = rules()?;
-    let panel = |axes, title: &str, low: f64, powers: &[i32]| -> Result<Panel> {
+    let panel = |axes, title: &str, y: (f64, f64), powers: &[i32]| -> Result<Panel> {
         let mut marks = Vec::new();
         for (_, colour, chain) in &rules {
             let losses = best(chain, axes)?;
@@ -94,7 +94,7 @@ pub(super) fn descents() -> Result<Chart> {
         Ok(Panel {
             title: title.into(),
             x: Axis::new("step", 0.0, STEPS as f64),
-            y: Axis::logarithmic("loss", low, 1e2, powers),
+            y: Axis::logarithmic("loss", y.0, y.1, powers),
             equal: false,
             marks,
         })
@@ -106,13 +106,13 @@ pub(super) fn descents() -> Result<Chart> {
             panel(
                 Axes::Coordinates,
                 "curvatures along the coordinates",
-                1e-28,
-                &[-25, -20, -15, -10, -5, 0],
+                (1e-28, 1e7),
+                &[-25, -20, -15, -10, -5, 0, 5],
             )?,
             panel(
                 Axes::Mixed,
                 "curvatures along directions that mix all coordinates",
-                1e-5,
+                (1e-5, 1e2),
                 &[-4, -3, -2, -1, 0, 1],
             )?,
         ],
