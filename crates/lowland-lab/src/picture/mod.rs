@@ -1,7 +1,9 @@
 //! Pictures of learning curves and of methods: the one module that knows the plotting library.
 
+mod contour;
 mod methods;
 mod pen;
+mod plot;
 mod surface;
 mod ticks;
 
@@ -13,8 +15,10 @@ use plotters::style::text_anchor::HPos;
 use crate::metrics::{EpochMetrics, Results};
 use crate::output::write_whole;
 use crate::{Error, Result};
+pub use contour::Contour;
 pub use methods::{draw_methods, draw_stability};
 use pen::Pen;
+pub use plot::{Axis, Guide, Mark, Plot, Point, Scale, Series};
 use ticks::{epoch_ticks, plain, value_ticks};
 
 /// One run of a picture.

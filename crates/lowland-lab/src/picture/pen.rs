@@ -1,6 +1,7 @@
 //! Draws lines, dots and text on a picture of any resolution.
 
 use plotters::coord::Shift;
+use plotters::element::DashedPathElement;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
 
@@ -41,6 +42,27 @@ impl<B: DrawingBackend> Pen<'_, B> {
         let points: Vec<(i32, i32)> = points.iter().map(|point| self.pixel(*point)).collect();
         let stroke = colour.stroke_width(self.length(width));
         self.root.draw(&PathElement::new(points, stroke)).map_err(failed)
+    }
+
+    /// A line of dashes of a length, with gaps half as long.
+    pub(super) fn dashes(
+        &self,
+        points: &[(f64, f64)],
+        colour: RGBColor,
+        width: f64,
+        length: f64,
+    ) -> Result<()> {
+        let points: Vec<(i32, i32)> = points.iter().map(|point| self.pixel(*point)).collect();
+        let stroke = colour.stroke_width(self.length(width));
+        let (dash, gap) = (self.length(length), self.length(0.5 * length));
+        let dashes = DashedPathElement::new(points, dash as i32, gap as i32, stroke);
+        self.root.draw(&dashes).map_err(failed)
+    }
+
+    /// The inside of a line that is closed, with so much of the colour and the rest of what is below.
+    pub(super) fn area(&self, points: &[(f64, f64)], colour: RGBColor, share: f64) -> Result<()> {
+        let points: Vec<(i32, i32)> = points.iter().map(|point| self.pixel(*point)).collect();
+        self.root.draw(&Polygon::new(points, colour.mix(share).filled())).map_err(failed)
     }
 
     pub(super) fn dot(&self, at: (f64, f64), colour: RGBColor, radius: f64) -> Result<()> {

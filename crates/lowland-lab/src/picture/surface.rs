@@ -29,13 +29,21 @@ impl Figure {
     }
 
     pub(super) fn svg(&self) -> Result<String> {
-        let mut text = String::new();
-        {
-            let root = SVGBackend::with_string(&mut text, SIZE).into_drawing_area();
-            self.draw(&Pen { root: &root, scale: 1.0, text_shift: 0.0 })?;
-        }
-        Ok(text)
+        svg(SIZE, |pen| self.draw(pen))
     }
+}
+
+/// An SVG file of so many pixels.
+pub(super) fn svg(
+    size: (u32, u32),
+    draw: impl FnOnce(&Pen<'_, SVGBackend<'_>>) -> Result<()>,
+) -> Result<String> {
+    let mut text = String::new();
+    {
+        let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
+        draw(&Pen { root: &root, scale: 1.0, text_shift: 0.0 })?;
+    }
+    Ok(text)
 }
 
 /// A PNG file of so many pixels, drawn larger and averaged down.

@@ -4,9 +4,9 @@ mod args;
 mod bench;
 mod data;
 mod demo;
+mod errors;
 mod figures;
 mod methods;
-mod report;
 mod signals;
 mod train;
 mod zero_stability;
@@ -31,6 +31,6 @@ fn main() -> ExitCode {
     };
     match result {
         Ok(code) => code,
-        Err(error) => report::report(&error),
+        Err(error) => errors::report(&error),
     }
 }
