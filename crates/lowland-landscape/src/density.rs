@@ -44,7 +44,7 @@ pub fn quadrature(
     check_least("Lanczos steps", 1, steps)?;
     let probes = (0..probes as u64).map(|probe| {
         let start = signs(seed, Purpose::Density, probe, n);
-        let krylov = lanczos(operator, start, steps, Breakdown::Stop)?;
+        let krylov = lanczos(operator, start, steps, Breakdown::Stop, |_| Ok(false))?;
         let ritz = eigen(&krylov.diagonal, &krylov.beside)?;
         let weights = ritz.vectors.iter().map(|v| v[0] * v[0]);
         let mut nodes: Vec<(f64, f64)> = ritz.values.iter().copied().zip(weights).collect();

@@ -42,6 +42,15 @@ pub enum Error {
         value: f64,
     },
 
+    /// A number that must be 0 or more and finite is not.
+    #[error("{what} is {value}; it must be at least 0 and finite")]
+    Negative {
+        /// What the number is.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
+
     /// A NaN or an infinity came out.
     #[error("{what} is not finite; go less far from the solution, or measure in f64")]
     NonFinite {
@@ -62,6 +71,10 @@ pub enum Error {
          by `Batch`, or call `estimate_statistics` once and normalise by `Running`"
     )]
     StatisticsMove,
+
+    /// An objective was asked to stop, and did.
+    #[error("the measurement was stopped")]
+    Stopped,
 
     /// The eigenvalues of a tridiagonal matrix did not settle.
     #[error("the eigenvalue at {row} of a tridiagonal matrix did not settle in {sweeps} sweeps")]
@@ -86,6 +99,11 @@ pub(crate) fn check_least(what: &'static str, least: usize, got: usize) -> Resul
 /// Refuses what is not positive and finite.
 pub(crate) fn check_positive(what: &'static str, value: f64) -> Result<()> {
     if value > 0.0 && value.is_finite() { Ok(()) } else { Err(Error::NotPositive { what, value }) }
+}
+
+/// Refuses what is negative or not finite.
+pub(crate) fn check_not_negative(what: &'static str, value: f64) -> Result<()> {
+    if value >= 0.0 && value.is_finite() { Ok(()) } else { Err(Error::Negative { what, value }) }
 }
 
 /// Refuses a vector with a NaN or an infinity in it.

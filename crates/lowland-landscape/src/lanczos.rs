@@ -29,7 +29,8 @@ pub(crate) struct Krylov {
     pub(crate) last: f64,
 }
 
-/// Runs at most `steps` steps from a vector, one product each: Lanczos 1950, as algorithm 10.1.1 of
+/// Runs at most `steps` steps from a vector, one product each, and fewer where what there is after a step
+/// is `enough`: Lanczos 1950, as algorithm 10.1.1 of
 /// Golub and Van Loan 2013, "Matrix Computations". Every vector is made orthogonal to all before it
 /// twice ("twice is enough": Parlett 1998, "The Symmetric Eigenvalue Problem", section 6.9), so that no
 /// eigenvalue is found again by rounding.
@@ -38,6 +39,7 @@ pub(crate) fn lanczos(
     mut next: Vec<f64>,
     steps: usize,
     breakdown: Breakdown,
+    enough: impl Fn(&Krylov) -> Result<bool>,
 ) -> Result<Krylov> {
     let n = operator.dimension();
     let length = norm(&next);
@@ -57,7 +59,7 @@ pub(crate) fn lanczos(
         krylov.basis.push(next);
         orthogonalise(&mut w, &krylov.basis);
         krylov.last = norm(&w);
-        if krylov.basis.len() >= steps.min(n) {
+        if krylov.basis.len() >= steps.min(n) || enough(&krylov)? {
             return Ok(krylov);
         }
         if krylov.last > n as f64 * f64::EPSILON * size {

@@ -77,7 +77,7 @@ fn measure(model: &Model, batches: &[Batch]) -> Vec<u64> {
         let ball = Ascent { radius: 0.05, steps: 2, rate: 0.5, seed: 0 };
         numbers.push(sharpness(&mut f, &w, &ball).unwrap().sharpness);
         let mut hessian = Hessian::new(&mut f, &w).unwrap();
-        let search = Search { end: End::Top, count: 2, steps: 4, seed: 0 };
+        let search = Search { end: End::Top, count: 2, steps: 4, tolerance: 0.0, seed: 0 };
         numbers.extend(eigenpairs(&mut hessian, &search).unwrap().values);
         numbers.push(trace(&mut hessian, 2, 0).unwrap().mean);
         numbers.push(quadrature(&mut hessian, 1, 3, 0).unwrap().mean_of(|x| x * x));

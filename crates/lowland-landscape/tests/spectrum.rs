@@ -7,7 +7,7 @@ use lowland_landscape::{
     End, Error, Hessian, Operator, Quadrature, Search, eigenpairs, quadrature, trace,
 };
 
-const TOP: Search = Search { end: End::Top, count: 3, steps: 30, seed: 1 };
+const TOP: Search = Search { end: End::Top, count: 3, steps: 30, tolerance: 0.0, seed: 1 };
 
 /// 60 eigenvalues in -1..1 and three outside, as the Hessian of a network has.
 fn outliers() -> Vec<f64> {
@@ -58,6 +58,24 @@ fn both_ends_of_a_spectrum_are_found() {
     }
     let bottom = eigenpairs(&mut a, &Search { end: End::Bottom, count: 1, ..TOP }).unwrap();
     assert!((bottom.values[0] + 3.0).abs() < 1e-12);
+}
+
+#[test]
+fn a_tolerance_ends_the_iteration_when_all_that_is_looked_for_is_there() {
+    let mut a = Matrix::with_spectrum(&outliers());
+    let search = Search { count: 2, tolerance: 0.01, ..TOP };
+    let found = eigenpairs(&mut a, &search).unwrap();
+    assert!((4..20).contains(&found.products), "{} products", found.products);
+    for (i, want) in [10.0, 7.0].into_iter().enumerate() {
+        assert!(found.residuals[i] <= 0.01 * found.values[i]);
+        assert!((found.values[i] - want).abs() <= found.residuals[i]);
+    }
+    // One product less, and some residual is too large still.
+    let all = Search { steps: found.products - 1, tolerance: 0.0, ..search };
+    let before = eigenpairs(&mut a, &all).unwrap();
+    assert!(before.residuals.iter().zip(&before.values).any(|(r, v)| *r > 0.01 * v));
+    let same = eigenpairs(&mut a, &Search { steps: found.products, ..all }).unwrap();
+    assert_eq!(same, found);
 }
 
 #[test]
@@ -179,6 +197,11 @@ fn what_cannot_be_measured_is_refused_by_name() {
     assert!(matches!(eigenpairs(&mut a, &none), Err(Error::TooFew { what: "eigenvalues", .. })));
     let short = Search { steps: 2, ..TOP };
     assert!(matches!(eigenpairs(&mut a, &short), Err(Error::TooFew { least: 3, got: 2, .. })));
+    let loose = Search { tolerance: -0.1, ..TOP };
+    assert!(matches!(
+        eigenpairs(&mut a, &loose),
+        Err(Error::Negative { what: "the tolerance", .. })
+    ));
     let mut empty = Matrix(vec![]);
     assert!(matches!(eigenpairs(&mut empty, &TOP), Err(Error::TooFew { what: "parameters", .. })));
     let mut infinite = Matrix::diagonal(&[1.0, f64::INFINITY]);
