@@ -12,6 +12,7 @@ use lowland_data::LabelNoiseReport;
 use serde::{Deserialize, Serialize};
 
 pub use around::{NoiseScore, SchemeInfo};
+pub(crate) use setup::{Parts, open_dataset};
 
 use crate::Result;
 use crate::calibration::Calibration;

@@ -25,7 +25,7 @@ pub(super) struct Loaders {
 
 pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
     let opened = device::open(&options.device, options.threads)?;
-    let dataset = plan.source().open().map_err(|error| in_dataset(&plan, error))?;
+    let dataset = open_dataset(&plan)?;
     let loaders = Loaders::new(&plan, &dataset, options.workers)?;
     let config = plan.config();
     let (shape, classes) = (dataset.shape(), dataset.classes().len());
@@ -76,12 +76,7 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
 impl Loaders {
     fn new(plan: &Plan, dataset: &Dataset, workers: usize) -> Result<Loaders> {
         let config = plan.config();
-        let (mut train, validation) = split(plan, dataset)?;
-        let mut label_noise = None;
-        if config.data.label_noise > 0.0 {
-            let (noisy, report) = train.with_label_noise(config.data.label_noise, config.seed)?;
-            (train, label_noise) = (noisy, Some(report));
-        }
+        let Parts { train, validation, label_noise } = Parts::of(plan, dataset)?;
         let evaluation = LoaderConfig {
             workers: workers.min(1),
             ..LoaderConfig::evaluation(config.train.batch_size, dataset.normalisation().clone())
@@ -101,6 +96,40 @@ impl Loaders {
         let test = Loader::new(dataset.test(), evaluation)?;
         Ok(Loaders { train, validation, test, label_noise })
     }
+}
+
+/// The training images of a dataset as a run parts them.
+pub(crate) struct Parts {
+    /// The images to train on, with the labels that they are trained on by.
+    pub(crate) train: View,
+    /// Those to validate on, if any.
+    pub(crate) validation: Option<View>,
+    /// What noise did to the labels of the images to train on.
+    pub(crate) label_noise: Option<LabelNoiseReport>,
+}
+
+impl Parts {
+    /// The parts of a plan: a function of its config and the dataset alone.
+    ///
+    /// # Errors
+    /// [`Error::Config`] for a subset or a validation fraction that the dataset is too small for.
+    pub(crate) fn of(plan: &Plan, dataset: &Dataset) -> Result<Parts> {
+        let (noise, seed) = (plan.config().data.label_noise, plan.config().seed);
+        let (train, validation) = split(plan, dataset)?;
+        if noise == 0.0 {
+            return Ok(Parts { train, validation, label_noise: None });
+        }
+        let (train, report) = train.with_label_noise(noise, seed)?;
+        Ok(Parts { train, validation, label_noise: Some(report) })
+    }
+}
+
+/// The dataset that a plan names.
+///
+/// # Errors
+/// As [`Source::open`](crate::dataset::Source::open), with the place that names it.
+pub(crate) fn open_dataset(plan: &Plan) -> Result<Dataset> {
+    plan.source().open().map_err(|error| in_dataset(plan, error))
 }
 
 /// The images to train on, and those to validate on, if any.
