@@ -36,6 +36,10 @@ pub enum Error {
     #[error(transparent)]
     Engine(Box<lowland_core::Error>),
 
+    /// The landscape of a loss cannot be measured.
+    #[error(transparent)]
+    Landscape(Box<lowland_landscape::Error>),
+
     /// A device cannot be opened.
     #[error(transparent)]
     Device(Box<lowland_cuda::OpenError>),
@@ -69,6 +73,17 @@ pub enum Error {
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
+    },
+
+    /// Two runs that cannot be compared in the way that was asked for.
+    #[error("`{}` and `{}` cannot be compared: {reason}", from.display(), to.display())]
+    Incomparable {
+        /// The run directory of the one.
+        from: PathBuf,
+        /// The run directory of the other.
+        to: PathBuf,
+        /// In what they differ, and what is needed.
+        reason: String,
     },
 
     /// The loss is infinite or not a number.
@@ -121,6 +136,10 @@ impl Error {
                 lowland_optim::Error::Core(error) => Some(error),
                 _ => None,
             },
+            Error::Landscape(error) => match &**error {
+                lowland_landscape::Error::Engine(error) => Some(error),
+                _ => None,
+            },
             _ => None,
         }
     }
@@ -144,6 +163,7 @@ impl Error {
             Error::Model(error) => matches!(**error, lowland_models::Error::Engine(_)),
             Error::Engine(_)
             | Error::Optimizer(_)
+            | Error::Landscape(_)
             | Error::NotFinite { .. }
             | Error::Picture(_) => true,
             _ => false,
@@ -168,6 +188,7 @@ from! {
     Data: lowland_data::Error,
     Model: lowland_models::Error,
     Optimizer: lowland_optim::Error,
+    Landscape: lowland_landscape::Error,
     Engine: lowland_core::Error,
     Device: lowland_cuda::OpenError,
 }

@@ -65,13 +65,17 @@ pub struct Record {
 
 /// After which epochs the weights are kept.
 #[derive(Clone, Copy, Debug)]
-struct Keep {
+pub(crate) struct Keep {
     every: usize,
     last: usize,
 }
 
 impl Keep {
-    fn wants(self, epoch: usize) -> bool {
+    pub(crate) fn of(config: &Config) -> Keep {
+        Keep { every: config.record.weights_every_epochs, last: config.train.epochs }
+    }
+
+    pub(crate) fn wants(self, epoch: usize) -> bool {
         self.every > 0 && (epoch.is_multiple_of(self.every) || epoch == self.last)
     }
 }
@@ -166,8 +170,7 @@ impl Record {
             memory: None,
         };
         let lines = Lines::create(&folder.join("metrics.jsonl"))?;
-        let config = run.plan().config();
-        let keep = Keep { every: config.record.weights_every_epochs, last: config.train.epochs };
+        let keep = Keep::of(run.plan().config());
         if keep.every > 0 {
             let weights = folder.join("weights");
             std::fs::create_dir(&weights).map_err(Error::file("create the folder", &weights))?;

@@ -13,7 +13,7 @@ pub struct FlatnessConfig {
     pub statistics: StatisticsOf,
     /// Largest eigenvalues of the Hessian.
     pub eigenvalues: usize,
-    /// Lanczos steps for these at most.
+    /// Lanczos steps for these at most: fewer, where the residual of each is 1 % of it before.
     pub lanczos_steps: usize,
     /// Random vectors for Hutchinson's estimate of the trace.
     pub trace_probes: usize,
@@ -58,7 +58,10 @@ pub struct LandscapeConfig {
     pub points: usize,
     /// How far the axes reach, in lengths of the filters.
     pub reach: f64,
-    /// By which statistics batch normalisation normalises.
+    /// Over how many of the run's training images, drawn as those of [`FlatnessConfig::images`] are.
+    pub images: usize,
+    /// By which statistics batch normalisation normalises. Between two solutions `running` is taken as
+    /// `re-estimated`: running statistics belong to one solution.
     pub statistics: StatisticsOf,
     /// Whether the way between the solutions of the two arms is measured too.
     pub interpolate: bool,
@@ -70,6 +73,7 @@ impl Default for LandscapeConfig {
             arms: Vec::new(),
             points: 21,
             reach: 1.0,
+            images: 256,
             statistics: StatisticsOf::Running,
             interpolate: true,
         }

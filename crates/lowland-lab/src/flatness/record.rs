@@ -46,7 +46,8 @@ pub struct Estimate {
     pub error: f64,
 }
 
-/// The density of the eigenvalues of the Hessian on a grid of equally spaced values.
+/// The density of the eigenvalues of the Hessian on a grid of equally spaced values, each eigenvalue
+/// spread by a normal density.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Spectrum {
@@ -54,6 +55,8 @@ pub struct Spectrum {
     pub eigenvalues: Vec<f64>,
     /// The share of eigenvalues per unit, at each.
     pub density: Vec<f64>,
+    /// The standard deviation of the normal density.
+    pub sigma: f64,
 }
 
 /// The largest eigenvalue at one epoch of the run.

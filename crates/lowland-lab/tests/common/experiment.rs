@@ -99,6 +99,7 @@ fn flatness(seed: u64) -> Flatness {
         spectrum: Some(Spectrum {
             eigenvalues: vec![-1.0, 0.0, 1.0, 2.0],
             density: vec![0.0, 0.75, 0.25, 0.0],
+            sigma: 0.04,
         }),
         sharpness: Some(0.25 * seed as f64),
         along: Vec::new(),
