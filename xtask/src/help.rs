@@ -5,7 +5,9 @@ Usage: cargo xtask COMMAND [ARGUMENTS]
 
 Experiments (built in release form first, then run):
   demo     train a small network on built-in digits with three optimizers and compare them
-  train    run the experiment of a TOML file and record it in a directory of its own
+  train    make one run from a TOML file and record it in a directory of its own
+  experiment
+           compare arms over seeds, from a TOML file: search, runs, measurements
   data     list, import and describe datasets
   bench    time training and inference steps
   figures  draw the pictures of the book's chapters on methods

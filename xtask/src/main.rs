@@ -22,9 +22,8 @@ fn main() -> ExitCode {
     };
     let wants_help = rest.iter().take_while(|a| *a != "--").any(|a| a == "-h" || a == "--help");
     match command {
-        "train" | "demo" | "data" | "bench" | "figures" | "methods" | "zero-stability" => {
-            spawn::lowland(command, rest)
-        }
+        "train" | "experiment" | "demo" | "data" | "bench" | "figures" | "methods"
+        | "zero-stability" => spawn::lowland(command, rest),
         "test" | "guard" | "kernels" | "ci" if wants_help => show(help::of(command)),
         "test" => test(rest),
         "guard" => match rest {
@@ -44,8 +43,8 @@ fn main() -> ExitCode {
         "help" | "-h" | "--help" => match rest.first().map(String::as_str) {
             Some(command @ ("test" | "guard" | "kernels" | "ci")) => show(help::of(command)),
             Some(
-                command @ ("train" | "demo" | "data" | "bench" | "figures" | "methods"
-                | "zero-stability"),
+                command @ ("train" | "experiment" | "demo" | "data" | "bench" | "figures"
+                | "methods" | "zero-stability"),
             ) => spawn::lowland(command, &["--help".to_string()]),
             Some(other) => usage(&format!("there is no command `{other}`")),
             None => show(help::ALL),

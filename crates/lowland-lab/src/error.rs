@@ -66,6 +66,41 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// An experiment directory that another process works in.
+    #[error(
+        "another process works in `{}`; wait until it has ended, or name another directory with --out",
+        path.display()
+    )]
+    Busy {
+        /// The directory.
+        path: PathBuf,
+    },
+
+    /// A run directory of an experiment that holds a run of another config.
+    #[error(
+        "`{}` holds a run of another config: {differing}; name another directory with --out, or delete \
+         that folder to run it again",
+        path.display()
+    )]
+    OtherConfig {
+        /// The run directory.
+        path: PathBuf,
+        /// The fields that differ, in words.
+        differing: String,
+    },
+
+    /// A search for hyper-parameters without a trial that came to its end.
+    #[error(
+        "every trial for arm `{arm}` failed, the first of them thus: {reason}; choose other ranges in \
+         [tune]"
+    )]
+    NoTrial {
+        /// The arm.
+        arm: String,
+        /// What stopped its first trial.
+        reason: String,
+    },
+
     /// A file of a record does not hold what it should.
     #[error("`{}` is damaged: {problem}; restore it, or run what made it again", path.display())]
     Damaged {

@@ -39,6 +39,9 @@ pub enum Ended {
     Failed {
         /// The error.
         reason: String,
+        /// Whether its loss was infinite or not a number: the same run would fail again.
+        #[serde(default)]
+        diverged: bool,
     },
 }
 

@@ -2,8 +2,10 @@
 
 mod change;
 mod error;
+mod fields;
 mod file;
 mod read;
+mod source;
 mod suggest;
 mod tree;
 
@@ -15,8 +17,11 @@ use serde::{Deserialize, Serialize};
 
 pub use change::Change;
 pub use error::{ConfigError, Location};
+pub use fields::Differing;
 pub use file::ConfigFile;
+pub(crate) use source::Source;
 pub(crate) use suggest::nearest;
+pub(crate) use tree::{Node, Place, Value};
 
 /// An experiment. Everything but the dataset, the network and the optimizer has a default.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

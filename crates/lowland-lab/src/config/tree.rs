@@ -119,6 +119,49 @@ impl Node {
         }
     }
 
+    /// The value as JSON; none where a number is not finite.
+    pub(crate) fn to_json(&self) -> Option<serde_json::Value> {
+        Some(match &self.value {
+            Value::String(text) | Value::Datetime(text) => text.as_str().into(),
+            Value::Integer(number) => (*number).into(),
+            Value::Float(number) => serde_json::Number::from_f64(*number)?.into(),
+            Value::Boolean(value) => (*value).into(),
+            Value::Array(items) => {
+                items.iter().map(Node::to_json).collect::<Option<Vec<_>>>()?.into()
+            }
+            Value::Table(entries) => {
+                let entry = |entry: &Entry| Some((entry.key.clone(), entry.node.to_json()?));
+                entries.iter().map(entry).collect::<Option<serde_json::Map<_, _>>>()?.into()
+            }
+        })
+    }
+
+    /// A value of JSON that was written at `place`; a null is an empty text, as TOML has none.
+    pub(crate) fn of_json(value: &serde_json::Value, place: &Place) -> Node {
+        use serde_json::Value as Json;
+        let value = match value {
+            Json::Null => Value::String(String::new()),
+            Json::Bool(value) => Value::Boolean(*value),
+            Json::Number(number) => match number.as_i64() {
+                Some(number) => Value::Integer(number),
+                None => Value::Float(number.as_f64().unwrap_or(f64::NAN)),
+            },
+            Json::String(text) => Value::String(text.clone()),
+            Json::Array(items) => {
+                Value::Array(items.iter().map(|item| Node::of_json(item, place)).collect())
+            }
+            Json::Object(entries) => {
+                let entry = |(key, value): (&String, &Json)| Entry {
+                    key: key.clone(),
+                    key_place: place.clone(),
+                    node: Node::of_json(value, place),
+                };
+                Value::Table(entries.iter().map(entry).collect())
+            }
+        };
+        Node { value, place: place.clone() }
+    }
+
     /// The dotted paths of all keys, those of tables too.
     pub(crate) fn keys(&self) -> Vec<String> {
         let Value::Table(entries) = &self.value else { return Vec::new() };

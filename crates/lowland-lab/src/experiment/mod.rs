@@ -13,6 +13,19 @@
 //! | `statistics.json` | [`Statistics`](crate::statistics::Statistics) of all finished runs |
 //! | `report.html`, `figures/`, `tables/` | what people look at |
 
+mod batch;
+mod conduct;
+mod directory;
+mod estimate;
+mod file;
+mod keys;
+mod planned;
+mod pool;
+mod progress;
 mod record;
+mod search;
+mod written;
 
+pub use conduct::{Settings, Summary, run};
+pub use file::ExperimentFile;
 pub use record::{ArmInfo, Cell, ExperimentRecord, FactorInfo, State, Trial, Tuned};

@@ -200,7 +200,7 @@ impl Run {
 
 impl DataInfo {
     /// The work of an epoch, evaluation included.
-    pub(super) fn work_of_an_epoch(&self) -> usize {
+    pub(crate) fn work_of_an_epoch(&self) -> usize {
         TRAINING_WORK * self.train_images + self.validation_images + self.test_images
     }
 }

@@ -14,12 +14,12 @@ use serde::{Deserialize, Serialize};
 pub use around::{NoiseScore, SchemeInfo};
 pub(crate) use setup::{Parts, open_dataset};
 
-use crate::Result;
 use crate::calibration::Calibration;
 use crate::metrics::{EpochMetrics, Results};
 use crate::plan::Plan;
 use crate::record::{Ended, Record};
 use crate::trainer::Trainer;
+use crate::{Error, Result};
 
 /// What a run needs to know of the machine. Nothing in it changes a bit of the results.
 #[derive(Clone, Debug)]
@@ -268,7 +268,10 @@ impl Run {
         observer.ended();
         let (ended, failure) = match trained {
             Ok(ended) => (ended, None),
-            Err(error) => (Ended::Failed { reason: error.to_string() }, Some(error)),
+            Err(error) => {
+                let diverged = matches!(error, Error::NotFinite { .. });
+                (Ended::Failed { reason: error.to_string(), diverged }, Some(error))
+            }
         };
         let seconds = began.elapsed().as_secs_f64();
         let outcome = Outcome {

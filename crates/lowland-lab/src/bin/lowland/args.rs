@@ -6,6 +6,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use lowland_lab::machine::logical_cores;
 use lowland_lab::{Change, Options, device};
 
+use crate::experiment::Experiment;
 use crate::figures::Figures;
 use crate::methods::Methods;
 use crate::zero_stability::ZeroStability;
@@ -21,6 +22,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Train(Train),
+    Experiment(Experiment),
     Demo(Demo),
     Data(Data),
     Bench(Bench),
@@ -236,6 +238,22 @@ impl Machine {
 /// What a person types to get here, where another program passes its arguments on.
 fn called_as() -> String {
     std::env::var("LOWLAND_CALLED_AS").unwrap_or_else(|_| "lowland".into())
+}
+
+/// The command that was typed, as a shell takes it.
+pub fn typed() -> String {
+    let arguments = std::env::args_os().skip(1).map(|a| quoted(&a.to_string_lossy()));
+    let words: Vec<String> = std::iter::once(called_as()).chain(arguments).collect();
+    words.join(" ")
+}
+
+/// A word for a shell, in quotes where it needs some.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) {
+        return word.to_string();
+    }
+    format!("'{}'", word.replace('\'', r"'\''"))
 }
 
 pub fn examples(lines: &[&str]) -> String {

@@ -5,6 +5,7 @@ mod bench;
 mod data;
 mod demo;
 mod errors;
+mod experiment;
 mod figures;
 mod methods;
 mod signals;
@@ -22,6 +23,7 @@ fn main() -> ExitCode {
     let arguments = args::parse();
     let result = match &arguments.command {
         Command::Train(options) => train::train(options),
+        Command::Experiment(options) => experiment::experiment(options),
         Command::Demo(options) => demo::demo(options),
         Command::Data(options) => data::data(options),
         Command::Bench(options) => bench::bench(options),

@@ -1,0 +1,90 @@
+//! `experiment`: runs all runs of an experiment's file, or goes on with them.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use lowland_lab::console::{Console, counted, duration};
+use lowland_lab::experiment::{self, ExperimentFile, Settings};
+use lowland_lab::{Result, device};
+use serde_json::json;
+
+use crate::args::{examples, typed};
+use crate::{INTERRUPTED, signals};
+
+/// Run an experiment: arms that are compared, each with every seed.
+///
+/// The file says what is compared, what is searched for each arm on the validation images, and what is
+/// measured of the trained networks. The directory holds a run directory for each run. Started again,
+/// the same command goes on where it was stopped or killed. Results do not depend on how many runs are
+/// made at once.
+#[derive(Debug, Args)]
+#[command(after_help = examples(&[
+    "experiment my.toml",
+    "experiment my.toml --max-hours 8",
+    "experiment my.toml --subset 1000 --out runs/quick",
+]))]
+pub struct Experiment {
+    /// The experiment's file.
+    pub file: PathBuf,
+    /// The directory of the experiment; it may be one that is begun [default: runs/NAME].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// Start no run that is not expected to end within so many hours, and stop those that go on.
+    #[arg(long, value_name = "HOURS")]
+    pub max_hours: Option<f64>,
+    /// Draw the images of every run from so many, whatever the file says.
+    #[arg(long, value_name = "IMAGES")]
+    pub subset: Option<usize>,
+    /// Runs at once [default: one a core; on a GPU one].
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Threads of each run [default: the cores are shared out].
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// The device: cpu, or cuda:N for an NVIDIA GPU, counted from 0.
+    #[arg(long, default_value = "cpu", value_parser = device::check_name)]
+    pub device: String,
+    /// Where datasets are looked for by name.
+    #[arg(long, value_name = "DIR", default_value = "data")]
+    pub data_dir: PathBuf,
+    /// Print a JSON object a run and one for the result; text for people goes to standard error.
+    #[arg(long)]
+    pub json: bool,
+}
+
+pub fn experiment(arguments: &Experiment) -> Result<ExitCode> {
+    let console = Console::new(arguments.json);
+    let file = ExperimentFile::read(&arguments.file)?;
+    let default = || PathBuf::from("runs").join(file.name());
+    let settings = Settings {
+        folder: arguments.out.clone().unwrap_or_else(default),
+        data_folder: arguments.data_dir.clone(),
+        device: arguments.device.clone(),
+        jobs: arguments.jobs,
+        threads: arguments.threads,
+        max_hours: arguments.max_hours,
+        subset: arguments.subset,
+        command: typed(),
+    };
+    let stop = signals::stop_on_signal(console)?;
+    let began = std::time::Instant::now();
+    let summary = experiment::run(&file, &settings, console, &stop)?;
+    let took = duration(began.elapsed().as_secs_f64());
+    let folder = settings.folder.display();
+    let failed = match summary.failed {
+        0 => String::new(),
+        failed => format!(", {failed} failed"),
+    };
+    let done = counted(summary.finished, "run is", "runs are");
+    console.say(&format!("{done} finished{failed}. Took {took}. Recorded in {folder}"));
+    if summary.left > 0 {
+        let left = counted(summary.left, "run is", "runs are");
+        console.say(&format!("{left} left. To go on: {}", settings.command));
+    }
+    let mut result = json!(summary);
+    result["event"] = json!("result");
+    result["folder"] = json!(settings.folder);
+    console.emit(&result);
+    Ok(if summary.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}

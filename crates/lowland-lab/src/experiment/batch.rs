@@ -1,0 +1,190 @@
+//! Runs that are to be made, within a limit of time.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use super::directory::Directory;
+use super::estimate::Times;
+use super::planned::Planned;
+use super::pool::{self, Host};
+use super::progress::{Part, Progress, Watch};
+use crate::past::PastRun;
+use crate::record::{Ended, Record};
+use crate::run::{Options, Run, Stop};
+use crate::{Error, Result};
+
+/// A run that is to be made, or whose network is to be measured.
+#[derive(Debug)]
+pub(super) struct Job<'a> {
+    pub(super) planned: &'a Planned,
+    /// Its multiply-adds.
+    pub(super) work: f64,
+    /// Whether it was trained before, and is only to be measured.
+    pub(super) trained: bool,
+}
+
+/// What became of a run.
+#[derive(Debug)]
+pub(super) enum Ran {
+    /// Trained to the end, and measured.
+    Finished(Box<PastRun>),
+    /// Its loss was not finite.
+    Failed(Box<PastRun>),
+    /// Somebody wished to stop, or the time was up.
+    Stopped,
+}
+
+/// Until when there may be runs.
+#[derive(Debug)]
+pub(super) struct Limits {
+    /// The wish of whoever started the experiment.
+    pub(super) stop: Stop,
+    /// The moment after which no run goes on.
+    pub(super) deadline: Option<Instant>,
+    /// What the runs listen to.
+    runs: Stop,
+}
+
+impl Limits {
+    pub(super) fn new(stop: Stop, deadline: Option<Instant>) -> Limits {
+        Limits { stop, deadline, runs: Stop::default() }
+    }
+
+    /// Whether runs under way must end; tells them where they must.
+    fn are_reached(&self) -> bool {
+        if self.stop.wished() || self.deadline.is_some_and(|deadline| Instant::now() >= deadline) {
+            self.runs.wish();
+        }
+        self.runs.wished()
+    }
+}
+
+/// How many runs are made at once, and on what.
+#[derive(Clone, Debug)]
+pub(super) struct Width {
+    pub(super) jobs: usize,
+    pub(super) options: Options,
+}
+
+/// Makes runs, in their order as far as the time allows, and hands each to `taken`.
+///
+/// # Errors
+/// The first that was not of a loss; then all runs are stopped.
+pub(super) fn make(
+    jobs: &[Job<'_>],
+    directory: &Directory,
+    width: &Width,
+    limits: &Limits,
+    times: &mut Times,
+    progress: &Progress,
+    taken: &mut dyn FnMut(usize, &Ran) -> Result<()>,
+) -> Result<()> {
+    let parts: Vec<Part> = jobs.iter().map(|_| Part::default()).collect();
+    let work = |job: usize| {
+        let planned = jobs[job].planned;
+        let folder = directory.join(&planned.folder);
+        let watch = &mut Watch(&parts[job]);
+        execute(&jobs[job], &folder, &width.options, watch, &limits.runs)
+    };
+    let mut batch = Batch {
+        jobs,
+        waiting: (0..jobs.len()).collect(),
+        running: Vec::new(),
+        parts: &parts,
+        limits,
+        times,
+        progress,
+        taken,
+        error: None,
+    };
+    pool::run(width.jobs, &mut batch, &work);
+    batch.error.map_or(Ok(()), Err)
+}
+
+fn execute(
+    job: &Job<'_>,
+    folder: &Path,
+    options: &Options,
+    watch: &mut Watch<'_>,
+    stop: &Stop,
+) -> Result<Ran> {
+    if !job.trained {
+        let mut run = Run::new(job.planned.plan.clone(), options)?;
+        let mut record = Record::create(folder, &run)?;
+        match run.execute(&mut record, watch, stop) {
+            // A wish to stop after the last epoch leaves out what is measured then.
+            Ok(outcome) if outcome.ended == Ended::Finished && outcome.calibration.is_some() => {}
+            Ok(_) => return Ok(Ran::Stopped),
+            Err(Error::NotFinite { .. }) => {
+                return PastRun::read(folder).map(|run| Ran::Failed(Box::new(run)));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    PastRun::read(folder).map(|run| Ran::Finished(Box::new(run)))
+}
+
+/// Runs while they are made.
+struct Batch<'a> {
+    jobs: &'a [Job<'a>],
+    waiting: Vec<usize>,
+    running: Vec<usize>,
+    parts: &'a [Part],
+    limits: &'a Limits,
+    times: &'a mut Times,
+    progress: &'a Progress,
+    taken: &'a mut dyn FnMut(usize, &Ran) -> Result<()>,
+    error: Option<Error>,
+}
+
+impl Batch<'_> {
+    /// Whether a run that begins now will end in time, as far as is known.
+    fn fits(&self, job: usize) -> bool {
+        let Some(deadline) = self.limits.deadline else { return true };
+        let Job { planned, work, trained } = self.jobs[job];
+        let expected = self.times.expected(planned, work, trained);
+        let left = deadline.saturating_duration_since(Instant::now());
+        expected.is_none_or(|seconds| Duration::from_secs_f64(seconds.max(0.0)) <= left)
+    }
+
+    fn take(&mut self, job: usize, ran: &Ran) -> Result<()> {
+        let planned = self.jobs[job].planned;
+        if let Ran::Finished(run) = ran
+            && !self.jobs[job].trained
+        {
+            self.times.trained(planned, run);
+        }
+        (self.taken)(job, ran)
+    }
+}
+
+impl Host for Batch<'_> {
+    type Done = Result<Ran>;
+
+    fn next(&mut self) -> Option<usize> {
+        if self.limits.are_reached() {
+            return None;
+        }
+        let at = self.waiting.iter().position(|job| self.fits(*job))?;
+        let job = self.waiting.remove(at);
+        self.running.push(job);
+        Some(job)
+    }
+
+    fn done(&mut self, job: usize, done: Result<Ran>) {
+        self.running.retain(|other| *other != job);
+        if let Err(error) = done.and_then(|ran| self.take(job, &ran)) {
+            self.error.get_or_insert(error);
+            self.limits.runs.wish();
+        }
+    }
+
+    fn look(&mut self) {
+        self.limits.are_reached();
+        let all: f64 = self.jobs.iter().map(|job| job.work).sum();
+        let waiting: f64 = self.waiting.iter().map(|job| self.jobs[*job].work).sum();
+        let rest = |job: &usize| self.jobs[*job].work * (1.0 - self.parts[*job].done());
+        let running: f64 = self.running.iter().map(rest).sum();
+        self.progress.show(1.0 - (waiting + running) / all.max(1.0), self.running.len());
+    }
+}

@@ -1,0 +1,86 @@
+//! How long a run will take, judged by those that are done.
+
+use std::path::{Path, PathBuf};
+
+use super::planned::Planned;
+use crate::past::PastRun;
+use crate::run::RunInfo;
+
+/// Multiply-adds of a run: those of a forward pass, three times for an image that is trained on.
+pub(super) fn work(info: &RunInfo, epochs: usize) -> f64 {
+    epochs as f64 * info.data.work_of_an_epoch() as f64 * info.model.multiply_adds as f64
+}
+
+/// What runs have taken.
+#[derive(Debug, Default)]
+pub(super) struct Times {
+    trained: Vec<Trained>,
+    measured: Vec<(bool, f64)>,
+}
+
+/// A run that was trained.
+#[derive(Debug)]
+struct Trained {
+    /// The folder of all seeds of its cell, or of all trials of its arm.
+    cell: PathBuf,
+    arm: usize,
+    work: f64,
+    seconds: f64,
+}
+
+impl Times {
+    /// A run was trained.
+    pub(super) fn trained(&mut self, planned: &Planned, run: &PastRun) {
+        let Some(seconds) = run.json.seconds else { return };
+        let work = work(&run.json.run, run.json.epochs_done);
+        let cell = cell(planned).to_path_buf();
+        self.trained.push(Trained { cell, arm: planned.arm, work, seconds });
+    }
+
+    /// The flatness of a run was measured, surfaces among it or not.
+    pub(super) fn measured(&mut self, with_landscape: bool, seconds: f64) {
+        self.measured.push((with_landscape, seconds));
+    }
+
+    /// Seconds that a run of so much work will take, with what is measured after it: by the runs of its
+    /// cell, else of its arm, else by all. None where nothing is known.
+    pub(super) fn expected(&self, planned: &Planned, work: f64, trained: bool) -> Option<f64> {
+        let training = if trained { 0.0 } else { self.rate(planned)? * work };
+        let measuring = match &planned.flatness {
+            Some((_, with_landscape)) => self.measuring(*with_landscape),
+            None => Some(0.0),
+        };
+        Some(training + measuring?)
+    }
+
+    /// Seconds for a multiply-add.
+    fn rate(&self, planned: &Planned) -> Option<f64> {
+        let rate = |like: &dyn Fn(&&Trained) -> bool| {
+            let (seconds, work) = self
+                .trained
+                .iter()
+                .filter(like)
+                .fold((0.0, 0.0), |sum, run| (sum.0 + run.seconds, sum.1 + run.work));
+            (work > 0.0).then(|| seconds / work)
+        };
+        rate(&|run| run.cell == cell(planned))
+            .or_else(|| rate(&|run| run.arm == planned.arm))
+            .or_else(|| rate(&|_| true))
+    }
+
+    fn measuring(&self, with_landscape: bool) -> Option<f64> {
+        let mean = |alike: &[f64]| {
+            (!alike.is_empty()).then(|| alike.iter().sum::<f64>() / alike.len() as f64)
+        };
+        let seconds = |of: bool| {
+            let alike = self.measured.iter().filter(|(with, _)| *with == of);
+            alike.map(|(_, seconds)| *seconds).collect::<Vec<f64>>()
+        };
+        mean(&seconds(with_landscape)).or_else(|| mean(&seconds(!with_landscape)))
+    }
+}
+
+/// The folder that the runs of one cell, or the trials of one arm, have in common.
+pub(super) fn cell(planned: &Planned) -> &Path {
+    planned.folder.parent().unwrap_or(&planned.folder)
+}
