@@ -21,6 +21,7 @@ mod plan;
 mod record;
 mod run;
 pub mod statistics;
+pub mod tensorboard;
 mod trainer;
 
 pub use calibration::{Bin, Calibration, Confidences};

@@ -14,38 +14,45 @@ pub fn write_whole(path: &Path, contents: &[u8]) -> Result<()> {
     lowland_models::write_atomically(path, contents).map_err(Error::file("write", path))
 }
 
-/// A file that grows by whole lines.
+/// A file that grows by whole records.
 #[derive(Debug)]
-pub struct Lines {
+pub struct GrowingFile {
     path: PathBuf,
     file: File,
     len: u64,
 }
 
-impl Lines {
+impl GrowingFile {
     /// A new, empty file.
     ///
     /// # Errors
     /// [`Error::File`], also where it exists.
-    pub fn create(path: &Path) -> Result<Lines> {
+    pub fn create(path: &Path) -> Result<GrowingFile> {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(Error::file("create", path))?;
-        Ok(Lines { path: path.to_path_buf(), file, len: 0 })
+        Ok(GrowingFile { path: path.to_path_buf(), file, len: 0 })
     }
 
-    /// Adds a line; `line` holds no line break. It is handed to the system at once.
+    /// Adds a record. It is handed to the system at once.
     ///
     /// # Errors
-    /// [`Error::File`]; then what was written of the line is taken off again.
-    pub fn push(&mut self, line: &str) -> Result<()> {
-        let bytes = format!("{line}\n");
-        if let Err(source) = self.file.write_all(bytes.as_bytes()) {
+    /// [`Error::File`]; then what was written of the record is taken off again.
+    pub fn push(&mut self, record: &[u8]) -> Result<()> {
+        if let Err(source) = self.file.write_all(record) {
             // A full disk can still cut files; should that fail too, the first reason counts.
             let _ = self.file.set_len(self.len);
             return Err(Error::file("write", &self.path)(source));
         }
-        self.len += bytes.len() as u64;
+        self.len += record.len() as u64;
         Ok(())
+    }
+
+    /// Adds a line; `line` holds no line break.
+    ///
+    /// # Errors
+    /// As [`GrowingFile::push`].
+    pub fn push_line(&mut self, line: &str) -> Result<()> {
+        self.push(format!("{line}\n").as_bytes())
     }
 }
 
@@ -92,12 +99,12 @@ mod tests {
     fn lines_are_there_as_soon_as_they_are_pushed() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("m.jsonl");
-        let mut lines = Lines::create(&path).unwrap();
-        lines.push("{}").unwrap();
+        let mut lines = GrowingFile::create(&path).unwrap();
+        lines.push_line("{}").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n");
-        lines.push("[]").unwrap();
+        lines.push_line("[]").unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "{}\n[]\n");
-        assert!(matches!(Lines::create(&path), Err(Error::File { .. })));
+        assert!(matches!(GrowingFile::create(&path), Err(Error::File { .. })));
     }
 
     #[cfg(target_os = "linux")]
@@ -105,7 +112,7 @@ mod tests {
     fn a_full_disk_is_told_with_what_to_do() {
         let path = PathBuf::from("/dev/full");
         let file = OpenOptions::new().write(true).open(&path).unwrap();
-        let error = Lines { path, file, len: 0 }.push("{}").unwrap_err();
+        let error = GrowingFile { path, file, len: 0 }.push_line("{}").unwrap_err();
         assert!(
             error.to_string().contains("/dev/full")
                 && error.to_string().contains("free some space")

@@ -10,9 +10,10 @@ use crate::calibration::Calibration;
 use crate::config::Config;
 use crate::machine::{Commit, Machine, Utc, commit_of};
 use crate::metrics::{EpochMetrics, Results};
-use crate::output::{Lines, create_empty_folder, write_whole};
+use crate::output::{GrowingFile, create_empty_folder, write_whole};
 use crate::picture::{self, draw_curves};
 use crate::run::{Memory, NoiseScore, Outcome, Run, RunInfo, SchemeInfo};
+use crate::tensorboard::EventFile;
 use crate::{Error, Result};
 
 /// The picture of a run that goes on is drawn again no more often than this.
@@ -52,6 +53,7 @@ pub enum Ended {
 /// | `config.toml` | the config with all defaults; `train` runs it again |
 /// | `run.json` | program, commit, command, machine, seed, start and end, status, results |
 /// | `metrics.jsonl` | an [`EpochMetrics`] a line |
+/// | `events.out.tfevents.lowland` | the same for TensorBoard |
 /// | `weights.safetensors` | the network after the last complete epoch, or where it was interrupted |
 /// | `weights/epoch-0003.safetensors` … | the network after other epochs, where `record.weights_every_epochs` keeps them |
 /// | `curves.png`, `curves.svg` | loss and accuracy over epochs |
@@ -61,7 +63,8 @@ pub enum Ended {
 pub struct Record {
     folder: PathBuf,
     keep: Keep,
-    lines: Lines,
+    lines: GrowingFile,
+    events: EventFile,
     json: RunJson,
     drawn: Option<Instant>,
 }
@@ -152,7 +155,8 @@ impl Record {
     /// [`Error::OutputExists`]; [`Error::File`] where it cannot be written.
     pub fn create(folder: &Path, run: &Run) -> Result<Record> {
         create_empty_folder(folder)?;
-        write_whole(&folder.join("config.toml"), config_toml(run.plan().config())?.as_bytes())?;
+        let toml = config_toml(run.plan().config())?;
+        write_whole(&folder.join("config.toml"), toml.as_bytes())?;
         let json = RunJson {
             ended: Ended::Running,
             program: Program::this(),
@@ -172,13 +176,15 @@ impl Record {
             schemes: None,
             memory: None,
         };
-        let lines = Lines::create(&folder.join("metrics.jsonl"))?;
+        let lines = GrowingFile::create(&folder.join("metrics.jsonl"))?;
+        let events = EventFile::create(folder, &toml)?;
         let keep = Keep::of(run.plan().config());
         if keep.every > 0 {
             let weights = folder.join("weights");
             std::fs::create_dir(&weights).map_err(Error::file("create the folder", &weights))?;
         }
-        let record = Record { folder: folder.to_path_buf(), keep, lines, json, drawn: None };
+        let record =
+            Record { folder: folder.to_path_buf(), keep, lines, events, json, drawn: None };
         record.write_json()?;
         Ok(record)
     }
@@ -196,7 +202,8 @@ impl Record {
     pub(crate) fn epoch(&mut self, epochs: &[EpochMetrics], store: &ParamStore) -> Result<()> {
         let Some(last) = epochs.last() else { return Ok(()) };
         let line = serde_json::to_string(last).map_err(json_error)?;
-        self.lines.push(&line)?;
+        self.lines.push_line(&line)?;
+        self.events.epoch(last)?;
         self.write_weights("weights.safetensors".as_ref(), store)?;
         if self.keep.wants(last.epoch) {
             self.write_weights(&weights_of(last.epoch), store)?;

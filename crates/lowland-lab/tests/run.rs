@@ -95,6 +95,7 @@ fn a_run_records_what_it_did() {
         "config.toml",
         "curves.png",
         "curves.svg",
+        "events.out.tfevents.lowland",
         "metrics.jsonl",
         "run.json",
         "weights.safetensors",
