@@ -8,6 +8,7 @@ use super::estimate::Times;
 use super::planned::Planned;
 use super::pool::{self, Host};
 use super::progress::{Part, Progress, Watch};
+use crate::flatness::{self, Flatness};
 use crate::past::PastRun;
 use crate::record::{Ended, Record};
 use crate::run::{Options, Run, Stop};
@@ -26,8 +27,8 @@ pub(super) struct Job<'a> {
 /// What became of a run.
 #[derive(Debug)]
 pub(super) enum Ran {
-    /// Trained to the end, and measured.
-    Finished(Box<PastRun>),
+    /// Trained to the end, and measured, if that was asked for and could be done.
+    Finished(Box<PastRun>, Option<Box<Flatness>>),
     /// Its loss was not finite.
     Failed(Box<PastRun>),
     /// Somebody wished to stop, or the time was up.
@@ -66,13 +67,20 @@ pub(super) struct Width {
     pub(super) options: Options,
 }
 
+/// Where runs are made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Place<'a> {
+    pub(super) directory: &'a Directory,
+    pub(super) data_folder: &'a Path,
+}
+
 /// Makes runs, in their order as far as the time allows, and hands each to `taken`.
 ///
 /// # Errors
 /// The first that was not of a loss; then all runs are stopped.
 pub(super) fn make(
     jobs: &[Job<'_>],
-    directory: &Directory,
+    place: Place<'_>,
     width: &Width,
     limits: &Limits,
     times: &mut Times,
@@ -82,9 +90,9 @@ pub(super) fn make(
     let parts: Vec<Part> = jobs.iter().map(|_| Part::default()).collect();
     let work = |job: usize| {
         let planned = jobs[job].planned;
-        let folder = directory.join(&planned.folder);
+        let folder = place.directory.join(&planned.folder);
         let watch = &mut Watch(&parts[job]);
-        execute(&jobs[job], &folder, &width.options, watch, &limits.runs)
+        execute(&jobs[job], &folder, place.data_folder, &width.options, watch, &limits.runs)
     };
     let mut batch = Batch {
         jobs,
@@ -104,6 +112,7 @@ pub(super) fn make(
 fn execute(
     job: &Job<'_>,
     folder: &Path,
+    data_folder: &Path,
     options: &Options,
     watch: &mut Watch<'_>,
     stop: &Stop,
@@ -121,7 +130,20 @@ fn execute(
             Err(error) => return Err(error),
         }
     }
-    PastRun::read(folder).map(|run| Ran::Finished(Box::new(run)))
+    let run = PastRun::read(folder)?;
+    let Some((config, with_landscape)) = &job.planned.flatness else {
+        return Ok(Ran::Finished(Box::new(run), None));
+    };
+    match flatness::measure(&run, config, *with_landscape, data_folder, options, stop) {
+        Ok(Some(found)) => {
+            flatness::write(folder, &found)?;
+            Ok(Ran::Finished(Box::new(run), Some(Box::new(found))))
+        }
+        Ok(None) => Ok(Ran::Stopped),
+        // The network is too near to one whose loss is not finite.
+        Err(Error::Landscape(_)) => Ok(Ran::Finished(Box::new(run), None)),
+        Err(error) => Err(error),
+    }
 }
 
 /// Runs while they are made.
@@ -149,10 +171,11 @@ impl Batch<'_> {
 
     fn take(&mut self, job: usize, ran: &Ran) -> Result<()> {
         let planned = self.jobs[job].planned;
-        if let Ran::Finished(run) = ran
-            && !self.jobs[job].trained
-        {
-            self.times.trained(planned, run);
+        if let Ran::Finished(run, flatness) = ran {
+            if !self.jobs[job].trained {
+                self.times.trained(planned, run);
+            }
+            self.times.measured(flatness.as_deref());
         }
         (self.taken)(job, ran)
     }

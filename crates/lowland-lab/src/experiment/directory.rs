@@ -1,6 +1,7 @@
 //! The directory of an experiment: one process at a time, and what earlier ones have done.
 
 use std::fs::{self, File, TryLockError};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::planned::Planned;
@@ -72,6 +73,17 @@ impl Directory {
             Error::Usage(format!("the record cannot be written as JSON: {error}"))
         })?;
         write_whole(&self.path.join("experiment.json"), format!("{json}\n").as_bytes())
+    }
+
+    /// Removes what was measured between two solutions, one of which is about to be made anew.
+    pub(super) fn forget_interpolation(&self) -> Result<()> {
+        let path = self.path.join("interpolation.json");
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                Err(Error::file("remove", &path)(error))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// What there is of a run. What was interrupted is removed, so that it can be run again.

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::planned::Planned;
+use crate::flatness::Flatness;
 use crate::past::PastRun;
 use crate::run::RunInfo;
 
@@ -15,6 +16,7 @@ pub(super) fn work(info: &RunInfo, epochs: usize) -> f64 {
 #[derive(Debug, Default)]
 pub(super) struct Times {
     trained: Vec<Trained>,
+    /// Whether surfaces were among what was measured, and the seconds.
     measured: Vec<(bool, f64)>,
 }
 
@@ -37,9 +39,9 @@ impl Times {
         self.trained.push(Trained { cell, arm: planned.arm, work, seconds });
     }
 
-    /// The flatness of a run was measured, surfaces among it or not.
-    pub(super) fn measured(&mut self, with_landscape: bool, seconds: f64) {
-        self.measured.push((with_landscape, seconds));
+    /// The flatness of a run was measured, if it was.
+    pub(super) fn measured(&mut self, flatness: Option<&Flatness>) {
+        self.measured.extend(flatness.map(|found| (found.plane.is_some(), found.seconds)));
     }
 
     /// Seconds that a run of so much work will take, with what is measured after it: by the runs of its

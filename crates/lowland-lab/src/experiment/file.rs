@@ -2,26 +2,24 @@
 
 use std::path::Path;
 
-use super::keys::{dotted, is_name, level, overlap, slug};
-use super::search::{Search, Values, fields};
-use super::written::{Tune, Written};
+use super::check::check_names;
+use super::keys::{dotted, level, slug};
+use super::search::{Search, Values, of_arms};
+use super::written::{Factor, Tune, Written};
 use super::{ArmInfo, FactorInfo};
 use crate::Result;
 use crate::config::{Change, ConfigError, ConfigFile, Node, Place, Source, Value};
 use crate::flatness::FlatnessConfig;
 
-/// Fields of a run's config that an experiment gives every run itself.
-const GIVEN: [&str; 2] = ["name", "seed"];
-
 /// An experiment's file.
 #[derive(Debug)]
 pub struct ExperimentFile {
-    source: Source,
-    written: Written,
+    pub(super) source: Source,
+    pub(super) written: Written,
     arms: Vec<ArmInfo>,
     factors: Vec<FactorInfo>,
     /// What is searched for each arm.
-    searches: Vec<Vec<Search>>,
+    pub(super) searches: Vec<Vec<Search>>,
 }
 
 impl ExperimentFile {
@@ -50,13 +48,13 @@ impl ExperimentFile {
             name: arm.name.clone(),
             label: arm.label.clone().unwrap_or_else(|| arm.name.clone()),
         });
-        let factor = |(i, factor): (usize, &super::written::Factor)| FactorInfo {
+        let factor = |(i, factor): (usize, &Factor)| FactorInfo {
             name: factor.name.clone(),
             key: factor.key.clone(),
             levels: level_nodes(&source, i).iter().map(|node| level(node, &source)).collect(),
         };
         let factors: Vec<FactorInfo> = written.factors.iter().enumerate().map(factor).collect();
-        let (arms, searches) = (arms.collect(), searches(&source, &written)?);
+        let (arms, searches) = (arms.collect(), of_arms(&source, &written)?);
         let file = ExperimentFile { source, written, arms, factors, searches };
         file.check_factors()?;
         file.check_keys()?;
@@ -196,86 +194,9 @@ impl ExperimentFile {
     }
 
     /// The keys that an arm sets, with their values.
-    fn sets(&self, arm: usize) -> Vec<(String, Node)> {
+    pub(super) fn sets(&self, arm: usize) -> Vec<(String, Node)> {
         let table = self.source.tree.find(&format!("arm.{arm}.set"));
         table.map_or(Vec::new(), |table| dotted(table, &self.source, true))
-    }
-
-    /// Names that would give two runs one folder are refused, and levels that are the same.
-    fn check_factors(&self) -> Result<(), ConfigError> {
-        for (i, factor) in self.factors.iter().enumerate() {
-            let at = |field: &str| format!("factor.{i}.{field}");
-            if slug(&factor.name).is_empty() {
-                return Err(self.source.mistake(&at("name"), "a factor needs a name", ""));
-            }
-            if factor.levels.is_empty() {
-                return Err(self.source.mistake(&at("levels"), "there is no level", ""));
-            }
-            for (j, level) in factor.levels.iter().enumerate() {
-                let same = |other: &String| slug(other) == slug(level);
-                if let Some(other) = factor.levels[..j].iter().find(|other| same(other)) {
-                    let problem = format!("the levels {other} and {level} would have one folder");
-                    return Err(self.source.mistake(&at(&format!("levels.{j}")), problem, ""));
-                }
-            }
-        }
-        let mut names: Vec<(String, usize)> = Vec::new();
-        for arm in 0..self.arms.len() {
-            for levels in self.combinations() {
-                let name = self.cell_name(arm, &levels);
-                if names.iter().any(|(other, of)| *other == name && *of != arm) {
-                    let problem = format!("two arms would have the folder `{name}`");
-                    return Err(self.source.mistake(&format!("arm.{arm}.name"), problem, ""));
-                }
-                names.push((name, arm));
-            }
-        }
-        Ok(())
-    }
-
-    /// No key is given twice: by the experiment, a factor, or the search.
-    fn check_keys(&self) -> Result<(), ConfigError> {
-        let given = |key: &str| GIVEN.iter().any(|given| overlap(key, given));
-        let gives = "the experiment gives each run its name and its seed: leave it out";
-        for key in GIVEN.map(|key| format!("base.{key}")) {
-            if self.source.tree.find(&key).is_some() {
-                return Err(self.source.mistake(&key, "is not possible here", gives));
-            }
-        }
-        for arm in 0..self.arms.len() {
-            if let Some((key, node)) = self.sets(arm).into_iter().find(|(key, _)| given(key)) {
-                let field = format!("arm.{arm}.set.{key}");
-                let problem = "is not possible here".to_string();
-                return Err(self.source.error(&node.place, &field, problem, gives.into()));
-            }
-        }
-        let mut taken: Vec<&str> = GIVEN.to_vec();
-        for (i, factor) in self.factors.iter().enumerate() {
-            if let Some(other) = taken.iter().find(|other| overlap(other, &factor.key)) {
-                let problem = format!("`{}` is given by `{other}` already", factor.key);
-                return Err(self.source.mistake(&format!("factor.{i}.key"), problem, ""));
-            }
-            taken.push(&factor.key);
-        }
-        for search in self.searches.iter().flatten() {
-            if let Some(other) = taken.iter().find(|other| overlap(other, &search.key)) {
-                let problem =
-                    format!("`{other}` is given by the experiment, and cannot be searched");
-                return Err(self.source.error(&search.place, &search.key, problem, String::new()));
-            }
-        }
-        Ok(())
-    }
-
-    fn check_landscape(&self) -> Result<(), ConfigError> {
-        let landscape = self.flatness().and_then(|flatness| flatness.landscape.as_ref());
-        for (i, name) in landscape.iter().flat_map(|landscape| &landscape.arms).enumerate() {
-            if !self.arms.iter().any(|arm| arm.name == *name) {
-                let field = format!("flatness.landscape.arms.{i}");
-                return Err(self.source.mistake(&field, no_arm(name), known(&self.written)));
-            }
-        }
-        Ok(())
     }
 
     /// A mistake at a place in the file.
@@ -296,93 +217,4 @@ fn level_nodes(source: &Source, factor: usize) -> &[Node] {
         Some(Value::Array(levels)) => levels,
         _ => &[],
     }
-}
-
-fn no_arm(name: &str) -> String {
-    format!("there is no arm `{name}`")
-}
-
-fn known(written: &Written) -> String {
-    let names: Vec<String> = written.arms.iter().map(|arm| format!("`{}`", arm.name)).collect();
-    format!("there are {}", names.join(", "))
-}
-
-fn check_names(source: &Source, written: &Written) -> Result<(), ConfigError> {
-    let allowed = "1 to 60 letters, digits, `-`, `_` and `.`, the first not a `.`, are allowed";
-    let not_a_name = |field: &str, name: &str| {
-        source.mistake(field, format!("\"{name}\" is not possible"), allowed)
-    };
-    if !is_name(&written.name) {
-        return Err(not_a_name("name", &written.name));
-    }
-    if written.arms.is_empty() {
-        return Err(source.mistake("", "there is no arm", "give at least one table [[arm]]"));
-    }
-    for (i, arm) in written.arms.iter().enumerate() {
-        let field = format!("arm.{i}.name");
-        if !is_name(&arm.name) {
-            return Err(not_a_name(&field, &arm.name));
-        }
-        if written.arms[..i].iter().any(|other| other.name == arm.name) {
-            return Err(source.mistake(&field, format!("two arms are called `{}`", arm.name), ""));
-        }
-    }
-    if let Some(name) = &written.baseline
-        && !written.arms.iter().any(|arm| arm.name == *name)
-    {
-        return Err(source.mistake("baseline", no_arm(name), known(written)));
-    }
-    if written.seeds.is_empty() {
-        return Err(source.mistake("seeds", "there is no seed", "give at least one"));
-    }
-    for (i, seed) in written.seeds.iter().enumerate() {
-        if written.seeds[..i].contains(seed) {
-            let field = format!("seeds.{i}");
-            return Err(source.mistake(&field, format!("the seed {seed} is there twice"), ""));
-        }
-    }
-    Ok(())
-}
-
-/// What is searched for each arm: the fields of all arms, and over them its own.
-fn searches(source: &Source, written: &Written) -> Result<Vec<Vec<Search>>, ConfigError> {
-    let Some(tune) = &written.tune else {
-        let own = (0..written.arms.len()).map(|arm| format!("arm.{arm}.tune"));
-        for field in own {
-            if source.tree.find(&field).is_some() {
-                let problem = "fields are searched, but there is no table [tune]";
-                return Err(source.mistake(
-                    &field,
-                    problem,
-                    "give it `trials`, `epochs` and `seed`",
-                ));
-            }
-        }
-        return Ok(vec![Vec::new(); written.arms.len()]);
-    };
-    for (field, number) in [("tune.trials", tune.trials), ("tune.epochs", tune.epochs)] {
-        if number == 0 {
-            return Err(source.mistake(field, "0 is not possible", "it must be at least 1"));
-        }
-    }
-    if written.seeds.contains(&tune.seed) {
-        let problem = format!("{} is a seed of the experiment too", tune.seed);
-        let allowed = "the search must have a seed of its own, so that no run is compared by the \
-                       random numbers that it was tuned for";
-        return Err(source.mistake("tune.seed", problem, allowed));
-    }
-    let shared = fields(source, "tune.fields")?;
-    let of_arm = |arm: usize| {
-        let own = fields(source, &format!("arm.{arm}.tune"))?;
-        let mut all: Vec<Search> =
-            shared.iter().filter(|f| !own.iter().any(|o| o.key == f.key)).cloned().collect();
-        all.extend(own);
-        if all.is_empty() {
-            let problem = format!("nothing is searched for arm `{}`", written.arms[arm].name);
-            let allowed = "name fields in [tune.fields] or in the arm's own `tune`";
-            return Err(source.mistake("tune", problem, allowed));
-        }
-        Ok(all)
-    };
-    (0..written.arms.len()).map(of_arm).collect()
 }

@@ -13,19 +13,25 @@
 //! | `statistics.json` | [`Statistics`](crate::statistics::Statistics) of all finished runs |
 //! | `report.html`, `figures/`, `tables/` | what people look at |
 
+mod after;
 mod batch;
+mod check;
 mod conduct;
 mod directory;
 mod estimate;
 mod file;
+mod grid;
 mod keys;
 mod planned;
 mod pool;
 mod progress;
 mod record;
 mod search;
+mod settings;
+mod tune;
 mod written;
 
-pub use conduct::{Settings, Summary, run};
+pub use conduct::run;
 pub use file::ExperimentFile;
 pub use record::{ArmInfo, Cell, ExperimentRecord, FactorInfo, State, Trial, Tuned};
+pub use settings::{Settings, Summary};

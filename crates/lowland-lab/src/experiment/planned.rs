@@ -25,6 +25,13 @@ pub(super) struct Planned {
     pub(super) flatness: Option<(FlatnessConfig, bool)>,
 }
 
+impl Planned {
+    /// Whether surfaces around its solution are measured.
+    pub(super) fn with_landscape(&self) -> bool {
+        self.flatness.as_ref().is_some_and(|(_, with_landscape)| *with_landscape)
+    }
+}
+
 /// The trials of the search: for each arm as many, each with its values. Empty without a search.
 pub(super) fn trials(
     file: &ExperimentFile,
@@ -39,6 +46,7 @@ pub(super) fn trials(
             let number = trial + 1;
             let mut changes = changes(&format!("{name}-trial-{number:02}"), tune.seed, settings);
             changes.push(Change::Set(format!("train.epochs={}", tune.epochs)));
+            changes.push(Change::Set("record.weights_every_epochs=0".into()));
             let config = file.config(arm, &first_levels(file), &values, &changes)?;
             let planned = Planned {
                 folder: PathBuf::from("tune").join(name).join(format!("trial-{number:02}")),
@@ -76,6 +84,8 @@ pub(super) fn grid(
                 let config = file.config(arm, &levels, &values, &changes)?;
                 let folder = format!("runs/{name}/seed-{seed}");
                 let first = position == 0 && levels == first_levels(file);
+                let plan = Plan::new(config, &settings.data_folder)?;
+                file.check_flatness(&plan)?;
                 let with_landscape = |flatness: &FlatnessConfig| {
                     let arms = flatness.landscape.as_ref().map(|landscape| &landscape.arms);
                     first && arms.is_some_and(|arms| arms.is_empty() || arms.contains(&info.name))
@@ -84,7 +94,7 @@ pub(super) fn grid(
                     folder: folder.clone().into(),
                     arm,
                     title: title(file, arm, &levels, seed),
-                    plan: Plan::new(config, &settings.data_folder)?,
+                    plan,
                     flatness: file.flatness().map(|f| (f.clone(), with_landscape(f))),
                 };
                 let of = file.factors().iter().zip(&levels);

@@ -8,6 +8,7 @@ use serde_json::Value as Json;
 
 use super::keys::dotted;
 use super::record::Trial;
+use super::written::Written;
 use crate::config::{ConfigError, Node, Place, Source, Value};
 
 /// The value of each field that is searched.
@@ -35,7 +36,7 @@ const FORMS: &str = "write it as { log_uniform = [1e-4, 1e-1] }, { uniform = [0.
                      { choice = [1, 2, 3] }, the lower end first";
 
 /// The fields that the search table at a dotted path of the file names; none where there is no table.
-pub(super) fn fields(source: &Source, path: &str) -> Result<Vec<Search>, ConfigError> {
+fn fields(source: &Source, path: &str) -> Result<Vec<Search>, ConfigError> {
     let Some(table) = source.tree.find(path) else { return Ok(Vec::new()) };
     let read = |(key, node): (String, Node)| {
         let mistake = |problem: &str| {
@@ -46,6 +47,49 @@ pub(super) fn fields(source: &Source, path: &str) -> Result<Vec<Search>, ConfigE
         Ok(Search { key, place: node.place.clone(), range })
     };
     dotted(table, source, false).into_iter().map(read).collect()
+}
+
+/// What is searched for each arm: the fields of all arms, and over them its own.
+pub(super) fn of_arms(source: &Source, written: &Written) -> Result<Vec<Vec<Search>>, ConfigError> {
+    let Some(tune) = &written.tune else {
+        let own = (0..written.arms.len()).map(|arm| format!("arm.{arm}.tune"));
+        for field in own {
+            if source.tree.find(&field).is_some() {
+                let problem = "fields are searched, but there is no table [tune]";
+                return Err(source.mistake(
+                    &field,
+                    problem,
+                    "give it `trials`, `epochs` and `seed`",
+                ));
+            }
+        }
+        return Ok(vec![Vec::new(); written.arms.len()]);
+    };
+    for (field, number) in [("tune.trials", tune.trials), ("tune.epochs", tune.epochs)] {
+        if number == 0 {
+            return Err(source.mistake(field, "0 is not possible", "it must be at least 1"));
+        }
+    }
+    if written.seeds.contains(&tune.seed) {
+        let problem = format!("{} is a seed of the experiment too", tune.seed);
+        let allowed = "the search must have a seed of its own, so that no run is compared by the \
+                       random numbers that it was tuned for";
+        return Err(source.mistake("tune.seed", problem, allowed));
+    }
+    let shared = fields(source, "tune.fields")?;
+    let of_arm = |arm: usize| {
+        let own = fields(source, &format!("arm.{arm}.tune"))?;
+        let mut all: Vec<Search> =
+            shared.iter().filter(|f| !own.iter().any(|o| o.key == f.key)).cloned().collect();
+        all.extend(own);
+        if all.is_empty() {
+            let problem = format!("nothing is searched for arm `{}`", written.arms[arm].name);
+            let allowed = "name fields in [tune.fields] or in the arm's own `tune`";
+            return Err(source.mistake("tune", problem, allowed));
+        }
+        Ok(all)
+    };
+    (0..written.arms.len()).map(of_arm).collect()
 }
 
 fn range(node: &Node) -> Result<Range, &'static str> {
