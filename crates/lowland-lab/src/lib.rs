@@ -21,6 +21,7 @@ mod plan;
 mod record;
 mod run;
 pub mod statistics;
+pub mod tables;
 pub mod tensorboard;
 mod trainer;
 

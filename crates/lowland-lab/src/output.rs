@@ -4,6 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::{Error, Result};
 
 /// Replaces a file by new contents in one instant, as [`lowland_models::write_atomically`].
@@ -12,6 +14,17 @@ use crate::{Error, Result};
 /// [`Error::File`]; then the old file, if any, is untouched and nothing is left behind.
 pub fn write_whole(path: &Path, contents: &[u8]) -> Result<()> {
     lowland_models::write_atomically(path, contents).map_err(Error::file("write", path))
+}
+
+/// Replaces a file by an object as JSON for people and programs, in one instant.
+///
+/// # Errors
+/// As [`write_whole`]; [`Error::Usage`] where the object has no form in JSON.
+pub fn write_json(path: &Path, object: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(object).map_err(|error| {
+        Error::Usage(format!("`{}` cannot be written as JSON: {error}", path.display()))
+    })?;
+    write_whole(path, format!("{text}\n").as_bytes())
 }
 
 /// A file that grows by whole records.

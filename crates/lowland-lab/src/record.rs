@@ -10,7 +10,7 @@ use crate::calibration::Calibration;
 use crate::config::Config;
 use crate::machine::{Commit, Machine, Utc, commit_of};
 use crate::metrics::{EpochMetrics, Results};
-use crate::output::{GrowingFile, create_empty_folder, write_whole};
+use crate::output::{GrowingFile, create_empty_folder, write_json, write_whole};
 use crate::picture::{self, draw_curves};
 use crate::run::{Memory, NoiseScore, Outcome, Run, RunInfo, SchemeInfo};
 use crate::tensorboard::EventFile;
@@ -256,8 +256,7 @@ impl Record {
     }
 
     fn write_json(&self) -> Result<()> {
-        let json = serde_json::to_string_pretty(&self.json).map_err(json_error)?;
-        write_whole(&self.folder.join("run.json"), format!("{json}\n").as_bytes())
+        write_json(&self.folder.join("run.json"), &self.json)
     }
 }
 

@@ -3,8 +3,7 @@
 use std::path::Path;
 
 use crate::experiment::{Cell, ExperimentRecord, State};
-use crate::flatness::Flatness;
-use crate::past::read_json;
+use crate::flatness::{self, Flatness};
 use crate::{Error, PastRun, Result};
 
 /// A finished run.
@@ -36,8 +35,8 @@ impl MeasuredRun {
                 problem: "the experiment has this run as finished, and it is not".into(),
             });
         }
-        let path = run.folder.join("flatness.json");
-        let flatness = if path.exists() { Some(read_json(&path)?) } else { None };
+        let measured = run.folder.join("flatness.json").exists();
+        let flatness = if measured { Some(flatness::read(&run.folder)?) } else { None };
         Ok(MeasuredRun { cell: cell.clone(), run, flatness })
     }
 }

@@ -1,6 +1,6 @@
 //! Numbers as people read them.
 
-use super::{Difference, Unit};
+use super::{Difference, Summary, Unit};
 
 impl Unit {
     /// A number with its unit: `91.25 %`, `0.03418`, `0.0713 s`, `12.5 MiB`.
@@ -11,6 +11,22 @@ impl Unit {
             Unit::Plain => significant(value),
             Unit::Seconds => format!("{} s", significant(value)),
             Unit::Bytes => format!("{:.1} MiB", value / f64::from(1 << 20)),
+        }
+    }
+
+    /// Mean and standard deviation with their unit: `91.25 ± 0.31 %`; of one run its number alone.
+    #[must_use]
+    pub fn show_summary(self, summary: &Summary) -> String {
+        let Summary { mean, sd, .. } = *summary;
+        let Some(sd) = sd else { return self.show(mean) };
+        match self {
+            Unit::Fraction => format!("{:.2} ± {:.2} %", 100.0 * mean, 100.0 * sd),
+            Unit::Plain => format!("{} ± {}", significant(mean), significant(sd)),
+            Unit::Seconds => format!("{} ± {} s", significant(mean), significant(sd)),
+            Unit::Bytes => {
+                let mebi = f64::from(1 << 20);
+                format!("{:.1} ± {:.1} MiB", mean / mebi, sd / mebi)
+            }
         }
     }
 
@@ -83,6 +99,14 @@ mod tests {
         assert_eq!(Unit::Plain.show(0.0), "0.000");
         assert_eq!(Unit::Seconds.show(0.071_25), "0.07125 s");
         assert_eq!(Unit::Bytes.show(13_107_200.0), "12.5 MiB");
+    }
+
+    #[test]
+    fn a_mean_has_its_spread_where_there_is_one() {
+        let summary = |sd| Summary { n: 2, mean: 0.9125, sd };
+        assert_eq!(Unit::Fraction.show_summary(&summary(Some(0.0031))), "91.25 ± 0.31 %");
+        assert_eq!(Unit::Fraction.show_summary(&summary(None)), "91.25 %");
+        assert_eq!(Unit::Seconds.show_summary(&summary(Some(0.01))), "0.9125 ± 0.01000 s");
     }
 
     #[test]

@@ -1,0 +1,53 @@
+//! An experiment in files that other programs read, small enough to be kept with its results.
+//!
+//! | file in `tables/` | content |
+//! |---|---|
+//! | `runs.csv`, `runs.json` | a row a run: its arm, levels and seed, and its number of every measure |
+//! | `epochs.csv` | a row an epoch of each finished run |
+//! | `results.md` | tables for people: mean and spread, difference to the baseline, p |
+//! | `measurements.safetensors` | arrays: curves, spectra, loss surfaces |
+//! | `records.json` | [`Records`]: all that was recorded of the finished runs, but for their weights |
+//! | `experiment.toml`, `experiment.json`, `statistics.json` | as in the directory of the experiment |
+//!
+//! The statistics and every number of a report follow from these files.
+
+mod arrays;
+mod markdown;
+mod records;
+mod rows;
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use crate::experiment::ExperimentRecord;
+use crate::output::{write_json, write_whole};
+use crate::past::read_json;
+use crate::statistics::{self, MeasuredRun};
+use crate::{Error, Result};
+pub use records::{Records, RunRecord};
+
+/// Writes the tables of the experiment in `folder` into its folder `tables`, and returns that.
+///
+/// # Errors
+/// As [`MeasuredRun::all`]; [`Error::File`] where a file cannot be read or written.
+pub fn write(folder: &Path) -> Result<PathBuf> {
+    let record: ExperimentRecord = read_json(&folder.join("experiment.json"))?;
+    let runs = MeasuredRun::all(&record, folder)?;
+    let statistics = statistics::of_runs(&record, &runs);
+    let tables = folder.join("tables");
+    fs::create_dir_all(&tables).map_err(Error::file("create the folder", &tables))?;
+    let write = |name: &str, contents: &[u8]| write_whole(&tables.join(name), contents);
+    let of_runs = rows::of_runs(&record, &runs);
+    write("runs.csv", &of_runs.csv()?)?;
+    write("runs.json", of_runs.json()?.as_bytes())?;
+    write("epochs.csv", &rows::of_epochs(&record, &runs)?.csv()?)?;
+    write("results.md", markdown::of(&record, &statistics).as_bytes())?;
+    write("measurements.safetensors", &arrays::of(&record, &runs)?)?;
+    write("records.json", Records::of(folder, &runs)?.json()?.as_bytes())?;
+    write_json(&tables.join("statistics.json"), &statistics)?;
+    for name in ["experiment.toml", "experiment.json"] {
+        let path = folder.join(name);
+        write(name, &fs::read(&path).map_err(Error::file("read", &path))?)?;
+    }
+    Ok(tables)
+}
