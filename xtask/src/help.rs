@@ -8,6 +8,7 @@ Experiments (built in release form first, then run):
   train    make one run from a TOML file and record it in a directory of its own
   experiment
            compare arms over seeds, from a TOML file: search, runs, measurements
+  runs     list, show, compare and export what has been run
   data     list, import and describe datasets
   bench    time training and inference steps
   figures  draw the pictures of the book's chapters on methods

@@ -14,6 +14,19 @@ use std::process::ExitCode;
 
 use spawn::{cargo, run};
 
+/// The commands of the `lowland` program, which are passed on to it.
+const LOWLAND: &[&str] = &[
+    "train",
+    "experiment",
+    "runs",
+    "demo",
+    "data",
+    "bench",
+    "figures",
+    "methods",
+    "zero-stability",
+];
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (command, rest) = match arguments.split_first() {
@@ -42,10 +55,9 @@ fn main() -> ExitCode {
         "ci" => usage(&format!("`ci` takes no arguments, got `{}`", rest.join(" "))),
         "help" | "-h" | "--help" => match rest.first().map(String::as_str) {
             Some(command @ ("test" | "guard" | "kernels" | "ci")) => show(help::of(command)),
-            Some(
-                command @ ("train" | "experiment" | "demo" | "data" | "bench" | "figures"
-                | "methods" | "zero-stability"),
-            ) => spawn::lowland(command, &["--help".to_string()]),
+            Some(command) if LOWLAND.contains(&command) => {
+                spawn::lowland(command, &["--help".to_string()])
+            }
             Some(other) => usage(&format!("there is no command `{other}`")),
             None => show(help::ALL),
         },

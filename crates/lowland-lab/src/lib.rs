@@ -19,6 +19,7 @@ mod past;
 pub mod picture;
 mod plan;
 mod record;
+pub mod registry;
 mod run;
 pub mod statistics;
 pub mod tables;

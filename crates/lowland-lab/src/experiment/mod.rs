@@ -22,6 +22,7 @@ mod estimate;
 mod file;
 mod grid;
 mod keys;
+mod overview;
 mod planned;
 mod pool;
 mod progress;
@@ -33,5 +34,6 @@ mod written;
 
 pub use conduct::run;
 pub use file::ExperimentFile;
+pub use overview::{Overview, Part, overview};
 pub use record::{ArmInfo, Cell, ExperimentRecord, FactorInfo, State, Trial, Tuned};
 pub use settings::{Settings, Summary};

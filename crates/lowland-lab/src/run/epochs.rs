@@ -14,6 +14,9 @@ use crate::{Error, Result};
 /// Work of a training image, where that of evaluating one is 1: forward, and two such passes back.
 const TRAINING_WORK: usize = 3;
 
+/// Training steps that are timed to judge an epoch by; the first of a network takes longer.
+const TIMED_STEPS: usize = 4;
+
 impl Run {
     /// Trains all epochs into `epochs`. Returns how that ended; `warm` becomes how often memory had
     /// been asked for by the end of the first epoch.
@@ -195,6 +198,23 @@ impl Run {
             _ => "all parameters are finite".into(),
         };
         Error::NotFinite { loss, images, step, epoch, batch: batches + 1, lr, parameter }
+    }
+}
+
+impl Run {
+    /// Seconds of an epoch, evaluation included, judged by the quickest of a few training steps. The run is
+    /// used up.
+    pub(crate) fn time_an_epoch(mut self) -> Result<f64> {
+        let mut an_image = f64::INFINITY;
+        let mut batches = self.loaders.train.epoch(0);
+        for step in 0..TIMED_STEPS {
+            let began = Instant::now();
+            let Some(batch) = batches.next() else { break };
+            let (batch, clock) = (batch?, self.clock(1, step));
+            self.trainer.step(&images(&batch), &clock)?;
+            an_image = an_image.min(began.elapsed().as_secs_f64() / batch.len() as f64);
+        }
+        Ok(an_image * self.info.data.work_of_an_epoch() as f64 / TRAINING_WORK as f64)
     }
 }
 

@@ -9,6 +9,7 @@ use lowland_lab::{Change, Options, device};
 use crate::experiment::Experiment;
 use crate::figures::Figures;
 use crate::methods::Methods;
+use crate::runs::Runs;
 use crate::zero_stability::ZeroStability;
 
 /// Trains image classifiers on an engine of its own, and records what it does.
@@ -23,6 +24,7 @@ pub struct Arguments {
 pub enum Command {
     Train(Train),
     Experiment(Experiment),
+    Runs(Runs),
     Demo(Demo),
     Data(Data),
     Bench(Bench),
@@ -31,7 +33,7 @@ pub enum Command {
     ZeroStability(ZeroStability),
 }
 
-/// Run the experiment of a TOML file and record it in a directory of its own.
+/// Make the run of a TOML file and record it in a directory of its own.
 ///
 /// The directory holds the whole config, metrics.jsonl with a line an epoch, run.json, a picture of
 /// the curves, and the weights as safetensors. Ctrl-C stops after the step and saves what was done;
@@ -45,7 +47,7 @@ pub enum Command {
     "train docs/experiments/all-methods.toml --unset deformation --unset optimizer.activation",
 ]))]
 pub struct Train {
-    /// The experiment: a TOML file such as those in docs/experiments.
+    /// The run's file, such as docs/experiments/digits.toml.
     pub config: PathBuf,
     /// Put a value over one of the file; dotted key, value as in TOML, bare words are texts.
     #[arg(long = "set", value_name = "KEY=VALUE")]

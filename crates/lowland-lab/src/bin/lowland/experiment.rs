@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use lowland_lab::console::{Console, counted, duration};
+use lowland_lab::console::{Align, Console, Table, counted, duration, grouped};
 use lowland_lab::experiment::{self, ExperimentFile, Settings};
 use lowland_lab::{Result, device};
 use serde_json::json;
@@ -21,6 +21,7 @@ use crate::{INTERRUPTED, signals};
 #[derive(Debug, Args)]
 #[command(after_help = examples(&[
     "experiment my.toml",
+    "experiment my.toml --dry-run",
     "experiment my.toml --max-hours 8",
     "experiment my.toml --subset 1000 --out runs/quick",
 ]))]
@@ -48,6 +49,9 @@ pub struct Experiment {
     /// Where datasets are looked for by name.
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
+    /// Run nothing: print the runs, how large they are, and how long they would take by a few steps.
+    #[arg(long)]
+    pub dry_run: bool,
     /// Print a JSON object a run and one for the result; text for people goes to standard error.
     #[arg(long)]
     pub json: bool,
@@ -67,6 +71,9 @@ pub fn experiment(arguments: &Experiment) -> Result<ExitCode> {
         subset: arguments.subset,
         command: typed(),
     };
+    if arguments.dry_run {
+        return dry_run(&file, &settings, console);
+    }
     let stop = signals::stop_on_signal(console)?;
     let began = std::time::Instant::now();
     let summary = experiment::run(&file, &settings, console, &stop)?;
@@ -87,4 +94,40 @@ pub fn experiment(arguments: &Experiment) -> Result<ExitCode> {
     result["folder"] = json!(settings.folder);
     console.emit(&result);
     Ok(if summary.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+fn dry_run(file: &ExperimentFile, settings: &Settings, console: Console) -> Result<ExitCode> {
+    let overview = experiment::overview(file, settings)?;
+    console.emit(&overview);
+    if console.is_json() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    let mut table = Table::new(&[
+        ("folder", Align::Left),
+        ("runs", Align::Right),
+        ("epochs", Align::Right),
+        ("training images", Align::Right),
+        ("multiply-adds an image", Align::Right),
+        ("training of one", Align::Right),
+    ]);
+    for part in &overview.parts {
+        table.row([
+            part.folder.clone(),
+            part.runs.to_string(),
+            part.epochs.to_string(),
+            grouped(part.train_images),
+            format!("{:.1} million", part.multiply_adds as f64 / 1e6),
+            duration(part.seconds),
+        ]);
+    }
+    console.say(&format!("{table}"));
+    let runs: usize = overview.parts.iter().map(|part| part.runs).sum();
+    console.say(&format!(
+        "{}, {} at once with {} each: about {} of training, judged by a few steps of each",
+        counted(runs, "run", "runs"),
+        overview.jobs,
+        counted(overview.threads, "thread", "threads"),
+        duration(overview.seconds)
+    ));
+    Ok(ExitCode::SUCCESS)
 }

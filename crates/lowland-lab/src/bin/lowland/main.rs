@@ -8,6 +8,7 @@ mod errors;
 mod experiment;
 mod figures;
 mod methods;
+mod runs;
 mod signals;
 mod train;
 mod zero_stability;
@@ -24,6 +25,7 @@ fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Train(options) => train::train(options),
         Command::Experiment(options) => experiment::experiment(options),
+        Command::Runs(options) => runs::runs(options),
         Command::Demo(options) => demo::demo(options),
         Command::Data(options) => data::data(options),
         Command::Bench(options) => bench::bench(options),
