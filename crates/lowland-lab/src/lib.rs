@@ -44,6 +44,8 @@ pub use trainer::{Images, Scored, Trainer};
 mod book {
     #[doc = include_str!("../../../docs/src/start.md")]
     mod start {}
+    #[doc = include_str!("../../../docs/src/experiments.md")]
+    mod experiments {}
     #[doc = include_str!("../../../docs/src/add-a-stage.md")]
     mod add_a_stage {}
     #[doc = include_str!("../../../docs/src/add-an-op.md")]

@@ -191,7 +191,8 @@ fn results_do_not_depend_on_how_many_runs_are_made_at_once() {
     run(folder.path(), &["--out", "one", "--jobs", "1", "--threads", "2"]);
     run(folder.path(), &["--out", "three", "--jobs", "3", "--threads", "1"]);
     let [one, three] = ["one", "three"].map(|out| results(&folder.path().join(out)));
-    assert_eq!(one.len(), 1 + 4 * 4 + 8 * 5 + 1);
+    // Trials and runs with their flatness, the record with its copy among the tables, the interpolation.
+    assert_eq!(one.len(), 4 * 4 + 8 * 5 + 2 + 1);
     assert!(one == three, "the results differ");
 }
 
@@ -374,4 +375,39 @@ fn mistakes_name_their_arm_their_key_and_their_line_before_anything_runs() {
     let folder = folder(TINY);
     let text = mistake(folder.path(), &["--out", "out", "--subset", "5000"]);
     assert!(text.contains("data.subset=5000") && text.contains("1437 training images"), "{text}");
+}
+
+/// The example of the book can be run.
+#[test]
+fn the_file_of_the_chapter_is_an_experiment() {
+    let chapter = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/src/experiments.md");
+    let chapter = fs::read_to_string(chapter).unwrap();
+    let text = chapter.split("```toml\n").nth(1).unwrap().split("```").next().unwrap();
+    let folder = folder(text);
+    let json = run(folder.path(), &["--dry-run", "--json"]);
+    let overview: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let parts = overview["parts"].as_array().unwrap();
+    let runs: Vec<(&str, u64)> = parts
+        .iter()
+        .map(|part| (part["folder"].as_str().unwrap(), part["runs"].as_u64().unwrap()))
+        .collect();
+    let want = [
+        ("tune/adam", 4),
+        ("tune/miadam", 4),
+        ("runs/adam-label-noise-0.0", 3),
+        ("runs/adam-label-noise-0.2", 3),
+        ("runs/miadam-label-noise-0.0", 3),
+        ("runs/miadam-label-noise-0.2", 3),
+    ];
+    assert_eq!(runs, want);
+    assert!(parts.iter().all(|part| part["seconds"].as_f64() > Some(0.0)));
+    assert_eq!((&parts[0]["epochs"], &parts[2]["epochs"]), (&4.into(), &10.into()));
+    assert!(!folder.path().join("runs").exists(), "nothing is run");
+    // The mistake that the chapter shows is told as it says.
+    fs::write(folder.path().join("first.toml"), text.replace("order = 1", "order = 0")).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_lowland"));
+    let output =
+        command.current_dir(folder.path()).args(["experiment", "first.toml"]).output().unwrap();
+    let stderr = String::from_utf8(output.stderr).unwrap();
+    assert!(chapter.contains(stderr.trim_end()), "{stderr}");
 }

@@ -1,13 +1,13 @@
-//! What is made of the runs when they are done: the way between two solutions, and the statistics.
+//! What is made of the runs when they are done: the way between two solutions, the statistics, and the tables.
 
 use std::path::Path;
 
 use super::conduct::Conductor;
 use super::{Cell, State};
 use crate::flatness::{self, LandscapeConfig};
-use crate::output::write_whole;
+use crate::output::write_json;
 use crate::past::PastRun;
-use crate::{Error, Result, statistics};
+use crate::{Error, Result, statistics, tables};
 
 impl Conductor<'_> {
     /// Makes what there is to be made of the runs that are done.
@@ -15,10 +15,8 @@ impl Conductor<'_> {
         self.interpolate()?;
         let folder = self.directory.join(Path::new(""));
         let statistics = statistics::of(&self.record, &folder)?;
-        let json = serde_json::to_string_pretty(&statistics).map_err(|error| {
-            Error::Usage(format!("the statistics cannot be written as JSON: {error}"))
-        })?;
-        write_whole(&folder.join("statistics.json"), format!("{json}\n").as_bytes())?;
+        write_json(&folder.join("statistics.json"), &statistics)?;
+        tables::write(&folder)?;
         self.console.say(&format!("\n{}", statistics.verdict.headline));
         for detail in &statistics.verdict.details {
             self.console.say(&format!("- {}", detail.sentence));

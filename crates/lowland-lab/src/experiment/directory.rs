@@ -8,7 +8,7 @@ use super::planned::Planned;
 use super::{ExperimentFile, ExperimentRecord};
 use crate::config::Differing;
 use crate::flatness::Flatness;
-use crate::output::write_whole;
+use crate::output::{write_json, write_whole};
 use crate::past::{PastRun, read_json};
 use crate::record::Ended;
 use crate::{Error, Result};
@@ -69,10 +69,7 @@ impl Directory {
 
     /// Writes the record.
     pub(super) fn write(&self, record: &ExperimentRecord) -> Result<()> {
-        let json = serde_json::to_string_pretty(record).map_err(|error| {
-            Error::Usage(format!("the record cannot be written as JSON: {error}"))
-        })?;
-        write_whole(&self.path.join("experiment.json"), format!("{json}\n").as_bytes())
+        write_json(&self.path.join("experiment.json"), record)
     }
 
     /// Removes what was measured between two solutions, one of which is about to be made anew.

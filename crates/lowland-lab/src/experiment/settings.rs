@@ -29,6 +29,22 @@ pub struct Settings {
     pub command: String,
 }
 
+impl Default for Settings {
+    /// On the CPU, in `runs/experiment`.
+    fn default() -> Self {
+        Settings {
+            folder: "runs/experiment".into(),
+            data_folder: "data".into(),
+            device: "cpu".into(),
+            jobs: None,
+            threads: None,
+            max_hours: None,
+            subset: None,
+            command: String::new(),
+        }
+    }
+}
+
 impl Settings {
     /// How many of `runs` runs are made at once, and on what. A run on one thread prepares its batches
     /// on it too.
@@ -66,14 +82,10 @@ mod tests {
     #[test]
     fn cores_are_shared_out_and_never_less_than_one() {
         let settings = |device: &str, jobs, threads| Settings {
-            folder: PathBuf::new(),
-            data_folder: PathBuf::new(),
             device: device.into(),
             jobs,
             threads,
-            max_hours: None,
-            subset: None,
-            command: String::new(),
+            ..Settings::default()
         };
         let cores = logical_cores();
         let width = |settings: Settings, runs| {

@@ -1,12 +1,13 @@
 //! Runs as rows of a table: config, end and results, a column each.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
 use super::{Found, status_of};
 use crate::metrics::Picked;
 use crate::past::PastRun;
+use crate::{Error, Result};
 
 /// A run as a row: columns by name.
 pub type Row = BTreeMap<String, Value>;
@@ -63,33 +64,27 @@ fn fill(row: &mut Row, run: &PastRun) {
     row.extend(columns.map(|(key, value)| (key.to_string(), value)));
 }
 
-/// Rows as comma-separated values (RFC 4180) with a heading of all columns; what a row has not is empty,
-/// and a list is written as JSON.
-#[must_use]
-pub fn csv(rows: &[Row]) -> String {
-    let mut columns: Vec<&String> = rows.iter().flat_map(BTreeMap::keys).collect();
-    columns.sort();
-    columns.dedup();
-    let line = |cells: Vec<String>| format!("{}\r\n", cells.join(","));
-    let heading = line(columns.iter().map(|column| quoted(column)).collect());
-    let cells = |row: &Row| columns.iter().map(|column| cell(row.get(*column))).collect();
-    rows.iter().map(|row| line(cells(row))).fold(heading, |text, line| text + &line)
-}
-
-fn cell(value: Option<&Value>) -> String {
-    match value {
-        None | Some(Value::Null) => String::new(),
-        Some(Value::String(text)) => quoted(text),
-        Some(value) => quoted(&value.to_string()),
+/// Rows as comma-separated values with a heading of all columns; what a row has not is empty, and a list
+/// is written as JSON.
+///
+/// # Errors
+/// None: it is written to memory.
+pub fn csv(rows: &[Row]) -> Result<Vec<u8>> {
+    let failed = |error: &dyn std::fmt::Display| {
+        Error::Usage(format!("the runs cannot be written as CSV: {error}"))
+    };
+    let columns: BTreeSet<&String> = rows.iter().flat_map(BTreeMap::keys).collect();
+    let mut csv = csv::Writer::from_writer(Vec::new());
+    csv.write_record(&columns).map_err(|error| failed(&error))?;
+    for row in rows {
+        let cells = columns.iter().map(|column| match row.get(*column) {
+            None | Some(Value::Null) => String::new(),
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+        });
+        csv.write_record(cells).map_err(|error| failed(&error))?;
     }
-}
-
-fn quoted(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_string()
-    }
+    csv.into_inner().map_err(|error| failed(&error))
 }
 
 #[cfg(test)]
@@ -105,6 +100,7 @@ mod tests {
             row(&[("a", json!("x, \"y\"")), ("b", json!(0.1))]),
             row(&[("a", json!(null)), ("c", json!([1, 2]))]),
         ];
-        assert_eq!(csv(&rows), "a,b,c\r\n\"x, \"\"y\"\"\",0.1,\r\n,,\"[1,2]\"\r\n");
+        let csv = String::from_utf8(csv(&rows).unwrap()).unwrap();
+        assert_eq!(csv, "a,b,c\n\"x, \"\"y\"\"\",0.1,\n,,\"[1,2]\"\n");
     }
 }

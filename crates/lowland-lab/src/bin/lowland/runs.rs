@@ -275,20 +275,21 @@ fn cell(key: &str, value: Option<&Value>) -> String {
 fn export(arguments: &Export) -> Result<()> {
     let rows: Vec<Row> = registry::rows(&arguments.chosen.runs()?);
     let text = if arguments.csv {
-        registry::csv(&rows)
+        registry::csv(&rows)?
     } else {
         let json = serde_json::to_string_pretty(&rows);
-        format!("{}\n", json.map_err(|e| Error::Usage(format!("the rows are no JSON: {e}")))?)
+        let json = json.map_err(|e| Error::Usage(format!("the rows are no JSON: {e}")))?;
+        format!("{json}\n").into_bytes()
     };
     write(arguments.out.as_deref(), &text)
 }
 
-fn write(out: Option<&Path>, text: &str) -> Result<()> {
+fn write(out: Option<&Path>, text: &[u8]) -> Result<()> {
     match out {
-        Some(path) => write_whole(path, text.as_bytes()),
+        Some(path) => write_whole(path, text),
         None => {
             // A reader who has gone away has read enough.
-            let _ = std::io::stdout().lock().write_all(text.as_bytes());
+            let _ = std::io::stdout().lock().write_all(text);
             Ok(())
         }
     }
