@@ -13,6 +13,7 @@ Experiments (built in release form first, then run):
   bench    time training and inference steps
   figures  draw the pictures of the book's chapters on methods
   methods  list what a config can name, or describe one
+  tables   write the tables of an experiment's directory anew
   zero-stability
            the roots of a multistep scheme, and what they say
 

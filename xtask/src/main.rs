@@ -24,6 +24,7 @@ const LOWLAND: &[&str] = &[
     "bench",
     "figures",
     "methods",
+    "tables",
     "zero-stability",
 ];
 

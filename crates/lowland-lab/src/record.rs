@@ -160,7 +160,7 @@ impl Record {
         let json = RunJson {
             ended: Ended::Running,
             program: Program::this(),
-            command: std::env::args_os().map(|a| a.to_string_lossy().into_owned()).collect(),
+            command: command(),
             machine: Machine::this(),
             run: run.info().clone(),
             started: Utc::now().rfc3339(),
@@ -274,6 +274,18 @@ pub fn default_folder(name: &str) -> PathBuf {
     // Two runs may start within a second.
     let numbered = (2..).map(|n| Path::new("runs").join(format!("{name}-{moment}-{n}")));
     std::iter::once(plain.clone()).chain(numbered).find(|path| !path.exists()).unwrap_or(plain)
+}
+
+/// The command that was typed, a word each, without the folder of the program.
+fn command() -> Vec<String> {
+    let mut words: Vec<String> =
+        std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect();
+    if let Some(program) = words.first_mut()
+        && let Some(name) = Path::new(program.as_str()).file_name()
+    {
+        *program = name.to_string_lossy().into_owned();
+    }
+    words
 }
 
 fn config_toml(config: &Config) -> Result<String> {

@@ -118,7 +118,9 @@ fn results(folder: &Path) -> BTreeMap<PathBuf, String> {
                     whole.map(|key| json[key].to_string()).join("\n")
                 }
                 "interpolation.json" | "config.toml" => fs::read_to_string(&entry).unwrap(),
-                "weights.safetensors" => format!("{:?}", fs::read(&entry).unwrap()),
+                "weights.safetensors" | "measurements.safetensors" => {
+                    format!("{:?}", fs::read(&entry).unwrap())
+                }
                 _ => continue,
             };
             into.insert(entry.strip_prefix(root).unwrap().to_path_buf(), text);
@@ -191,8 +193,9 @@ fn results_do_not_depend_on_how_many_runs_are_made_at_once() {
     run(folder.path(), &["--out", "one", "--jobs", "1", "--threads", "2"]);
     run(folder.path(), &["--out", "three", "--jobs", "3", "--threads", "1"]);
     let [one, three] = ["one", "three"].map(|out| results(&folder.path().join(out)));
-    // Trials and runs with their flatness, the record with its copy among the tables, the interpolation.
-    assert_eq!(one.len(), 4 * 4 + 8 * 5 + 2 + 1);
+    // Trials and runs with their flatness, the record with its copy among the tables and their arrays,
+    // the interpolation.
+    assert_eq!(one.len(), 4 * 4 + 8 * 5 + 3 + 1);
     assert!(one == three, "the results differ");
 }
 

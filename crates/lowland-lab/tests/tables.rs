@@ -11,6 +11,7 @@ use std::fs;
 use std::path::Path;
 
 use lowland_lab::experiment::ExperimentRecord;
+use lowland_lab::flatness;
 use lowland_lab::statistics::{self, Statistics};
 use lowland_lab::tables::{self, Records};
 use lowland_lab::{Error, PastRun};
@@ -79,7 +80,7 @@ fn an_experiment_can_be_recomputed_from_its_tables_and_read_by_others() {
     let record = experiment::run(folder.path());
     let written = tables::write(folder.path()).unwrap();
     assert_eq!(written, folder.path().join("tables"));
-    let statistics = statistics::write(&record, folder.path()).unwrap();
+    let statistics = statistics::of(&record, folder.path()).unwrap();
     everything_follows_from_the_tables(&written, folder.path(), &statistics);
     arrays_are_those_of_the_runs(&written, folder.path());
     markdown_has_a_row_an_arm(&written, &statistics);
@@ -108,10 +109,12 @@ fn everything_follows_from_the_tables(tables: &Path, folder: &Path, statistics: 
     let kept = runs.iter().find(|run| run.run.folder == again.folder).unwrap();
     assert_eq!((&kept.run.config, &kept.run.json), (&again.config, &again.json));
     assert_eq!(kept.run.epochs, again.epochs);
+    for run in runs.iter().filter(|run| run.cell.arm == "sgd") {
+        assert_eq!(run.flatness, Some(flatness::read(&run.run.folder).unwrap()));
+    }
     assert_eq!(&statistics::of_runs(&record, &runs), statistics);
     let copy: Statistics = serde_json::from_str(&json(&tables.join("statistics.json"))).unwrap();
     assert_eq!(&copy, statistics);
-    assert_eq!(json(&tables.join("statistics.json")), json(&folder.join("statistics.json")));
     for name in ["experiment.toml", "experiment.json"] {
         assert_eq!(json(&tables.join(name)), json(&folder.join(name)));
     }

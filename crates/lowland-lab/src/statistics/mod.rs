@@ -15,7 +15,6 @@ use std::path::Path;
 
 use crate::Result;
 use crate::experiment::ExperimentRecord;
-use crate::output::write_json;
 pub use measures::Definition;
 pub use paired::{difference, holm, summary};
 pub use record::{
@@ -30,17 +29,6 @@ pub use words::show_p;
 /// As [`MeasuredRun::all`].
 pub fn of(record: &ExperimentRecord, folder: &Path) -> Result<Statistics> {
     Ok(of_runs(record, &MeasuredRun::all(record, folder)?))
-}
-
-/// The statistics of all finished runs of an experiment, which are also written to its
-/// `statistics.json`.
-///
-/// # Errors
-/// As [`of`], and [`Error::File`](crate::Error::File).
-pub fn write(record: &ExperimentRecord, folder: &Path) -> Result<Statistics> {
-    let statistics = of(record, folder)?;
-    write_json(&folder.join("statistics.json"), &statistics)?;
-    Ok(statistics)
 }
 
 /// The statistics of these runs of an experiment.

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use safetensors::tensor::{Dtype, TensorView};
+use safetensors::tensor::{Dtype, SafeTensors, TensorView};
 use serde_json::json;
 
 use crate::experiment::{Cell, ExperimentRecord};
@@ -67,6 +67,27 @@ pub(super) fn of(record: &ExperimentRecord, runs: &[MeasuredRun]) -> Result<Vec<
     let about = json!({ "experiment": record.name, "arrays": arrays }).to_string();
     let metadata = HashMap::from([("lowland".to_string(), about)]);
     safetensors::serialize(views, Some(metadata)).map_err(failed)
+}
+
+/// The arrays of a file that [`of`] has made.
+pub(super) struct StoredArrays<'a>(SafeTensors<'a>);
+
+impl<'a> StoredArrays<'a> {
+    /// The arrays in the bytes of a file, or what is wrong with it.
+    pub(super) fn new(bytes: &'a [u8]) -> Result<Self, String> {
+        SafeTensors::deserialize(bytes).map(StoredArrays).map_err(|error| error.to_string())
+    }
+
+    /// The numbers of an array of a run, or what is wrong with the file.
+    pub(super) fn numbers(&self, cell: &Cell, name: &str) -> Result<Vec<f64>, String> {
+        let name = format!("{}/{name}", folder_of(cell));
+        let array = self.0.tensor(&name).map_err(|error| format!("`{name}`: {error}"))?;
+        if array.dtype() != Dtype::F64 {
+            return Err(format!("`{name}` is not of f64"));
+        }
+        let (numbers, _) = array.data().as_chunks::<8>();
+        Ok(numbers.iter().map(|bytes| f64::from_le_bytes(*bytes)).collect())
+    }
 }
 
 fn folder_of(cell: &Cell) -> String {

@@ -6,10 +6,11 @@
 //! | `epochs.csv` | a row an epoch of each finished run |
 //! | `results.md` | tables for people: mean and spread, difference to the baseline, p |
 //! | `measurements.safetensors` | arrays: curves, spectra, loss surfaces |
-//! | `records.json` | [`Records`]: all that was recorded of the finished runs, but for their weights |
+//! | `records.json` | [`Records`]: all that was recorded of the finished runs, but for weights and arrays |
 //! | `experiment.toml`, `experiment.json`, `statistics.json` | as in the directory of the experiment |
 //!
-//! The statistics and every number of a report follow from these files.
+//! The statistics, and whatever else is said of the experiment, follow from these files: [`Records::read`]
+//! gives the runs as they were.
 
 mod arrays;
 mod markdown;
@@ -19,8 +20,10 @@ mod rows;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::experiment::ExperimentRecord;
-use crate::output::{write_json, write_whole};
+use crate::output::write_whole;
 use crate::past::read_json;
 use crate::statistics::{self, MeasuredRun};
 use crate::{Error, Result};
@@ -44,10 +47,16 @@ pub fn write(folder: &Path) -> Result<PathBuf> {
     write("results.md", markdown::of(&record, &statistics).as_bytes())?;
     write("measurements.safetensors", &arrays::of(&record, &runs)?)?;
     write("records.json", Records::of(folder, &runs)?.json()?.as_bytes())?;
-    write_json(&tables.join("statistics.json"), &statistics)?;
+    write("statistics.json", format!("{}\n", compact(&statistics)?).as_bytes())?;
     for name in ["experiment.toml", "experiment.json"] {
         let path = folder.join(name);
         write(name, &fs::read(&path).map_err(Error::file("read", &path))?)?;
     }
     Ok(tables)
+}
+
+/// An object as JSON on one line.
+fn compact(object: &impl Serialize) -> Result<String> {
+    serde_json::to_string(object)
+        .map_err(|error| Error::Usage(format!("a table cannot be written as JSON: {error}")))
 }

@@ -1,19 +1,23 @@
-//! What was recorded of all finished runs, in one file.
+//! What was recorded of all finished runs: as JSON, and what is long as arrays beside it.
 
+use std::fs;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::arrays::StoredArrays;
+use super::compact;
 use crate::config::Config;
 use crate::experiment::Cell;
-use crate::flatness::{self, Flatness, Interpolation};
+use crate::flatness::{self, Flatness, Interpolation, Line, Plane, Spectrum};
 use crate::metrics::EpochMetrics;
 use crate::past::read_json;
 use crate::record::RunJson;
 use crate::statistics::MeasuredRun;
 use crate::{Error, PastRun, Result};
 
-/// The content of `records.json`.
+/// The content of `records.json`, with the spectra, lines and planes that are in
+/// `measurements.safetensors`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Records {
@@ -58,12 +62,23 @@ impl Records {
         Ok(Records { runs: runs.iter().map(run).collect(), interpolation })
     }
 
-    /// Reads the `records.json` of a folder of tables.
+    /// Reads the records of a folder of tables.
     ///
     /// # Errors
-    /// [`Error::File`] where it cannot be read, [`Error::Damaged`] where it is not what it should be.
+    /// [`Error::File`] where a file cannot be read, [`Error::Damaged`] where one is not what it should
+    /// be.
     pub fn read(tables: &Path) -> Result<Records> {
-        read_json(&tables.join("records.json"))
+        let mut records: Records = read_json(&tables.join("records.json"))?;
+        let path = tables.join("measurements.safetensors");
+        let bytes = fs::read(&path).map_err(Error::file("read", &path))?;
+        let damaged = |problem| Error::Damaged { path: path.clone(), problem };
+        let arrays = StoredArrays::new(&bytes).map_err(damaged)?;
+        for RunRecord { cell, flatness, .. } in &mut records.runs {
+            if let Some(flatness) = flatness {
+                fill(flatness, |name| arrays.numbers(cell, name)).map_err(damaged)?;
+            }
+        }
+        Ok(records)
     }
 
     /// The runs as if read from their directories, which need not be there.
@@ -82,21 +97,54 @@ impl Records {
         self.runs.into_iter().map(run).collect()
     }
 
-    /// As JSON, a run a line.
+    /// As JSON, a run a line, without what is stored as arrays.
     ///
     /// # Errors
     /// [`Error::Usage`] where a number has no form in JSON.
     pub(super) fn json(&self) -> Result<String> {
-        let failed =
-            |error| Error::Usage(format!("the records cannot be written as JSON: {error}"));
-        let runs: Vec<String> = self
-            .runs
-            .iter()
-            .map(serde_json::to_string)
-            .collect::<serde_json::Result<_>>()
-            .map_err(failed)?;
-        let interpolation = serde_json::to_string(&self.interpolation).map_err(failed)?;
+        let run = |run: &RunRecord| {
+            let flatness = run.flatness.clone().map(emptied);
+            compact(&RunRecord { flatness, ..run.clone() })
+        };
+        let runs: Vec<String> = self.runs.iter().map(run).collect::<Result<_>>()?;
+        let interpolation = compact(&self.interpolation)?;
         let runs = runs.join(",\n");
         Ok(format!("{{\"runs\":[\n{runs}\n],\n\"interpolation\":{interpolation}}}\n"))
     }
+}
+
+/// A record without the numbers that arrays hold.
+fn emptied(mut flatness: Flatness) -> Flatness {
+    if let Some(Spectrum { eigenvalues, density, .. }) = &mut flatness.spectrum {
+        (*eigenvalues, *density) = (Vec::new(), Vec::new());
+    }
+    if let Some(Line { at, losses }) = &mut flatness.line {
+        (*at, *losses) = (Vec::new(), Vec::new());
+    }
+    if let Some(Plane { a, b, losses }) = &mut flatness.plane {
+        (*a, *b, *losses) = (Vec::new(), Vec::new(), Vec::new());
+    }
+    flatness
+}
+
+/// The opposite of [`emptied`].
+fn fill(
+    flatness: &mut Flatness,
+    numbers: impl Fn(&str) -> Result<Vec<f64>, String>,
+) -> Result<(), String> {
+    let losses = |name: &str| -> Result<Vec<Option<f64>>, String> {
+        Ok(numbers(name)?.into_iter().map(|loss| loss.is_finite().then_some(loss)).collect())
+    };
+    if let Some(Spectrum { eigenvalues, density, .. }) = &mut flatness.spectrum {
+        (*eigenvalues, *density) = (numbers("spectrum_at")?, numbers("spectrum_density")?);
+    }
+    if let Some(line) = &mut flatness.line {
+        *line = Line { at: numbers("line_at")?, losses: losses("line_loss")? };
+    }
+    if let Some(plane) = &mut flatness.plane {
+        let (a, b) = (numbers("plane_a")?, numbers("plane_b")?);
+        let rows = losses("plane_loss")?.chunks(b.len().max(1)).map(<[_]>::to_vec).collect();
+        *plane = Plane { a, b, losses: rows };
+    }
+    Ok(())
 }

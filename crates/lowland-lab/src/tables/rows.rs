@@ -3,6 +3,7 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::compact;
 use crate::experiment::{Cell, ExperimentRecord};
 use crate::metrics::EpochMetrics;
 use crate::statistics::{Definition, MeasuredRun};
@@ -57,10 +58,7 @@ impl Rows {
     /// # Errors
     /// None: every value is one of JSON.
     pub(super) fn json(&self) -> Result<String> {
-        let row = |row: &Vec<Value>| {
-            let object = Object(self.columns.iter().zip(row).collect());
-            serde_json::to_string(&object).map_err(|error| Error::Usage(error.to_string()))
-        };
+        let row = |row: &Vec<Value>| compact(&Object(self.columns.iter().zip(row).collect()));
         let rows: Vec<String> = self.rows.iter().map(row).collect::<Result<_>>()?;
         Ok(format!("[\n{}\n]\n", rows.join(",\n")))
     }

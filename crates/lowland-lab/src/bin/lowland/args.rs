@@ -10,6 +10,7 @@ use crate::experiment::Experiment;
 use crate::figures::Figures;
 use crate::methods::Methods;
 use crate::runs::Runs;
+use crate::tables::Tables;
 use crate::zero_stability::ZeroStability;
 
 /// Trains image classifiers on an engine of its own, and records what it does.
@@ -30,6 +31,7 @@ pub enum Command {
     Bench(Bench),
     Figures(Figures),
     Methods(Methods),
+    Tables(Tables),
     ZeroStability(ZeroStability),
 }
 

@@ -10,6 +10,7 @@ mod figures;
 mod methods;
 mod runs;
 mod signals;
+mod tables;
 mod train;
 mod zero_stability;
 
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::bench(options),
         Command::Figures(options) => figures::figures(options),
         Command::Methods(options) => methods::methods(options),
+        Command::Tables(options) => tables::tables(options),
         Command::ZeroStability(options) => zero_stability::zero_stability(options),
     };
     match result {
