@@ -36,8 +36,7 @@ fn main() -> ExitCode {
     };
     let wants_help = rest.iter().take_while(|a| *a != "--").any(|a| a == "-h" || a == "--help");
     match command {
-        "train" | "experiment" | "demo" | "data" | "bench" | "figures" | "methods"
-        | "zero-stability" => spawn::lowland(command, rest),
+        _ if LOWLAND.contains(&command) => spawn::lowland(command, rest),
         "test" | "guard" | "kernels" | "ci" if wants_help => show(help::of(command)),
         "test" => test(rest),
         "guard" => match rest {
