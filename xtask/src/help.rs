@@ -4,7 +4,7 @@ pub const ALL: &str = "\
 Usage: cargo xtask COMMAND [ARGUMENTS]
 
 Experiments (built in release form first, then run):
-  demo     train a small network on built-in digits with three optimizers and compare them
+  demo     compare three optimizers on built-in digits, over three seeds
   train    make one run from a TOML file and record it in a directory of its own
   experiment
            compare arms over seeds, from a TOML file: search, runs, measurements

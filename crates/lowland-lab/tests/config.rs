@@ -4,6 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use lowland_lab::config::{ConfigFile, Location};
+use lowland_lab::experiment::{self, ExperimentFile};
 use lowland_lab::{Change, Config, Error, Plan, Result};
 use lowland_models::zoo::Shortcut;
 use lowland_optim::{Method, Schedule};
@@ -357,22 +358,30 @@ fn unset_takes_keys_and_tables_out() {
 }
 
 #[test]
-fn every_experiment_of_the_documentation_is_a_plan() {
+fn every_file_of_the_documentation_can_be_run() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/experiments");
-    let mut names = Vec::new();
+    let data = Path::new("data");
+    let (mut runs, mut experiments) = (0, 0);
     for entry in fs::read_dir(&folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.extension().is_some_and(|extension| extension == "toml") {
-            let plan = Plan::read(&path, &[], Path::new("data")).unwrap();
-            let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
-            assert_eq!(plan.config().name, stem, "an experiment is called like its file");
-            // A shortened run is still one.
-            Plan::read(&path, &["train.epochs=3".into()], Path::new("data")).unwrap();
-            names.push(stem);
+        if path.extension().is_none_or(|extension| extension != "toml") {
+            continue;
         }
+        let stem = path.file_stem().unwrap().to_string_lossy().into_owned();
+        let name = if fs::read_to_string(&path).unwrap().contains("\n[[arm]]\n") {
+            let file = ExperimentFile::read(&path).unwrap();
+            assert!(experiment::check(&file, data).unwrap().1 >= 2);
+            experiments += 1;
+            file.name().to_string()
+        } else {
+            // A shortened run is still one.
+            Plan::read(&path, &["train.epochs=3".into()], data).unwrap();
+            runs += 1;
+            Plan::read(&path, &[], data).unwrap().config().name.clone()
+        };
+        assert_eq!(name, stem, "a run and an experiment are called like their files");
     }
-    assert!(names.len() >= 3, "{names:?}");
-    assert_eq!(lowland_lab::demo::plans().unwrap().len(), 3);
+    assert!(runs >= 3 && experiments >= 10, "{runs} runs, {experiments} experiments");
 }
 
 #[test]

@@ -37,9 +37,15 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn every_command_explains_itself() {
     let folder = folder();
-    let commands: [&[&str]; 9] = [
+    let commands: [&[&str]; 15] = [
         &[],
         &["train"],
+        &["experiment"],
+        &["runs"],
+        &["runs", "list"],
+        &["runs", "show"],
+        &["runs", "compare"],
+        &["runs", "export"],
         &["demo"],
         &["data"],
         &["data", "list"],

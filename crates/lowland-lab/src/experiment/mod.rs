@@ -35,5 +35,6 @@ mod written;
 pub use conduct::run;
 pub use file::ExperimentFile;
 pub use overview::{Overview, Part, overview};
+pub use planned::check;
 pub use record::{ArmInfo, Cell, ExperimentRecord, FactorInfo, State, Trial, Tuned};
 pub use settings::{Settings, Summary};

@@ -1,6 +1,6 @@
 //! The runs of an experiment, each a plan before the first of them starts.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value as Json;
 
@@ -30,6 +30,17 @@ impl Planned {
     pub(super) fn with_landscape(&self) -> bool {
         self.flatness.as_ref().is_some_and(|(_, with_landscape)| *with_landscape)
     }
+}
+
+/// Checks every run of an experiment without a dataset or a device. Returns how many trials and how many
+/// runs there are.
+///
+/// # Errors
+/// [`Error::Config`](crate::Error::Config) for the first mistake.
+pub fn check(file: &ExperimentFile, data_folder: &Path) -> Result<(usize, usize)> {
+    let settings = Settings { data_folder: data_folder.to_path_buf(), ..Settings::default() };
+    let trials = trials(file, &settings)?.iter().map(Vec::len).sum();
+    Ok((trials, grid(file, &settings, &[])?.len()))
 }
 
 /// The trials of the search: for each arm as many, each with its values. Empty without a search.

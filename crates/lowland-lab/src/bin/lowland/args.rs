@@ -6,6 +6,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 use lowland_lab::machine::logical_cores;
 use lowland_lab::{Change, Options, device};
 
+use crate::demo::Demo;
 use crate::experiment::Experiment;
 use crate::figures::Figures;
 use crate::methods::Methods;
@@ -76,20 +77,6 @@ impl Train {
         let unsets = self.unsets.iter().cloned().map(Change::Unset);
         unsets.chain(self.sets.iter().cloned().map(Change::Set)).collect()
     }
-}
-
-/// Train one small network on built-in digits with SGD, Adam and MIAdam, and compare them.
-#[derive(Debug, Args)]
-#[command(after_help = examples(&["demo", "demo --out runs/demo --threads 2"]))]
-pub struct Demo {
-    /// The directory for the three runs and the picture [default: runs/demo-TIME].
-    #[arg(long, value_name = "DIR")]
-    pub out: Option<PathBuf>,
-    #[command(flatten)]
-    pub machine: Machine,
-    /// Print a JSON object an epoch and one for the result; text for people goes to standard error.
-    #[arg(long)]
-    pub json: bool,
 }
 
 /// List, import and describe datasets.

@@ -1,21 +1,42 @@
 //! `demo`: three optimizers on built-in digits.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
-use lowland_lab::console::{Console, duration};
+use clap::Args;
+use lowland_lab::console::Console;
+use lowland_lab::experiment::Settings;
 use lowland_lab::{Result, default_folder, demo};
 
-use crate::args::Demo;
-use crate::{INTERRUPTED, signals};
+use crate::args::{examples, typed};
+use crate::experiment::{Machine, conduct};
+
+/// Compare SGD, Adam and MIAdam on built-in digits: nine small runs, and how flat their minima are.
+///
+/// The directory holds the experiment's file, which `experiment` takes.
+#[derive(Debug, Args)]
+#[command(after_help = examples(&["demo", "demo --out runs/demo --jobs 2"]))]
+pub struct Demo {
+    /// The directory of the experiment [default: runs/demo-TIME].
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    #[command(flatten)]
+    pub machine: Machine,
+    /// Print a JSON object a run and one for the result; text for people goes to standard error.
+    #[arg(long)]
+    pub json: bool,
+}
 
 pub fn demo(arguments: &Demo) -> Result<ExitCode> {
     let console = Console::new(arguments.json);
-    let folder = arguments.out.clone().unwrap_or_else(|| default_folder("demo"));
-    let stop = signals::stop_on_signal(console)?;
-    let began = std::time::Instant::now();
-    let outcome = demo::run(&folder, &arguments.machine.options(), console, &stop)?;
-    let took = duration(began.elapsed().as_secs_f64());
-    let how = if outcome.interrupted { "Interrupted after" } else { "Took" };
-    console.say(&format!("{how} {took}. Recorded in {}", folder.display()));
-    Ok(if outcome.interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+    let settings = Settings {
+        folder: arguments.out.clone().unwrap_or_else(|| default_folder("demo")),
+        command: typed(),
+        ..arguments.machine.settings()
+    };
+    console.say(
+        "The same small residual network learns 1,797 handwritten digits of 8x8 pixels with SGD, with \
+         Adam and with MIAdam.",
+    );
+    conduct(&demo::experiment()?, &settings, console)
 }

@@ -37,15 +37,8 @@ pub struct Experiment {
     /// Draw the images of every run from so many, whatever the file says.
     #[arg(long, value_name = "IMAGES")]
     pub subset: Option<usize>,
-    /// Runs at once [default: one a core; on a GPU one].
-    #[arg(long)]
-    pub jobs: Option<usize>,
-    /// Threads of each run [default: the cores are shared out].
-    #[arg(long)]
-    pub threads: Option<usize>,
-    /// The device: cpu, or cuda:N for an NVIDIA GPU, counted from 0.
-    #[arg(long, default_value = "cpu", value_parser = device::check_name)]
-    pub device: String,
+    #[command(flatten)]
+    pub machine: Machine,
     /// Where datasets are looked for by name.
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
@@ -57,6 +50,29 @@ pub struct Experiment {
     pub json: bool,
 }
 
+/// How the machine is used. Results do not depend on it.
+#[derive(Debug, Args)]
+pub struct Machine {
+    /// Runs at once [default: one a core; on a GPU one].
+    #[arg(long)]
+    pub jobs: Option<usize>,
+    /// Threads of each run [default: the cores are shared out].
+    #[arg(long)]
+    pub threads: Option<usize>,
+    /// The device: cpu, or cuda:N for an NVIDIA GPU, counted from 0.
+    #[arg(long, default_value = "cpu", value_parser = device::check_name)]
+    pub device: String,
+}
+
+impl Machine {
+    /// Settings of this machine, all others being the defaults.
+    pub fn settings(&self) -> Settings {
+        let Machine { jobs, threads, device } = self;
+        let (jobs, threads, device) = (*jobs, *threads, device.clone());
+        Settings { device, jobs, threads, ..Settings::default() }
+    }
+}
+
 pub fn experiment(arguments: &Experiment) -> Result<ExitCode> {
     let console = Console::new(arguments.json);
     let file = ExperimentFile::read(&arguments.file)?;
@@ -64,19 +80,22 @@ pub fn experiment(arguments: &Experiment) -> Result<ExitCode> {
     let settings = Settings {
         folder: arguments.out.clone().unwrap_or_else(default),
         data_folder: arguments.data_dir.clone(),
-        device: arguments.device.clone(),
-        jobs: arguments.jobs,
-        threads: arguments.threads,
         max_hours: arguments.max_hours,
         subset: arguments.subset,
         command: typed(),
+        ..arguments.machine.settings()
     };
     if arguments.dry_run {
         return dry_run(&file, &settings, console);
     }
+    conduct(&file, &settings, console)
+}
+
+/// Runs an experiment, and says how far it is.
+pub fn conduct(file: &ExperimentFile, settings: &Settings, console: Console) -> Result<ExitCode> {
     let stop = signals::stop_on_signal(console)?;
     let began = std::time::Instant::now();
-    let summary = experiment::run(&file, &settings, console, &stop)?;
+    let summary = experiment::run(file, settings, console, &stop)?;
     let took = duration(began.elapsed().as_secs_f64());
     let folder = settings.folder.display();
     let failed = match summary.failed {
