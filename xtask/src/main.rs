@@ -23,6 +23,7 @@ const LOWLAND: &[&str] = &[
     "data",
     "bench",
     "figures",
+    "lr-range",
     "methods",
     "tables",
     "zero-stability",

@@ -18,6 +18,7 @@ pub mod output;
 mod past;
 pub mod picture;
 mod plan;
+pub mod range_test;
 mod record;
 pub mod registry;
 mod run;

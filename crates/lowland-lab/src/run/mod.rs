@@ -2,6 +2,7 @@
 
 mod around;
 mod epochs;
+mod range;
 mod setup;
 
 use std::sync::Arc;

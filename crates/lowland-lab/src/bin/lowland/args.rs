@@ -9,6 +9,7 @@ use lowland_lab::{Change, Options, device};
 use crate::demo::Demo;
 use crate::experiment::Experiment;
 use crate::figures::Figures;
+use crate::lr_range::LrRange;
 use crate::methods::Methods;
 use crate::runs::Runs;
 use crate::tables::Tables;
@@ -31,6 +32,7 @@ pub enum Command {
     Data(Data),
     Bench(Bench),
     Figures(Figures),
+    LrRange(LrRange),
     Methods(Methods),
     Tables(Tables),
     ZeroStability(ZeroStability),

@@ -7,6 +7,7 @@ mod demo;
 mod errors;
 mod experiment;
 mod figures;
+mod lr_range;
 mod methods;
 mod runs;
 mod signals;
@@ -31,6 +32,7 @@ fn main() -> ExitCode {
         Command::Data(options) => data::data(options),
         Command::Bench(options) => bench::bench(options),
         Command::Figures(options) => figures::figures(options),
+        Command::LrRange(options) => lr_range::lr_range(options),
         Command::Methods(options) => methods::methods(options),
         Command::Tables(options) => tables::tables(options),
         Command::ZeroStability(options) => zero_stability::zero_stability(options),
