@@ -37,7 +37,7 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn every_command_explains_itself() {
     let folder = folder();
-    let commands: [&[&str]; 15] = [
+    let commands: [&[&str]; 17] = [
         &[],
         &["train"],
         &["experiment"],
@@ -53,6 +53,8 @@ fn every_command_explains_itself() {
         &["data", "info"],
         &["bench"],
         &["figures"],
+        &["lr-range"],
+        &["tables"],
     ];
     for command in commands {
         let output = output(folder.path(), &[command, &["--help"]].concat());
