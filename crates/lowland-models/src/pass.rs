@@ -3,7 +3,7 @@
 use lowland_core::Result;
 use lowland_tensor::Tensor;
 
-use crate::{Param, ParamStore, Stat};
+use crate::{Gates, Param, ParamStore, Stat};
 
 /// Which statistics a normalisation uses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,6 +16,17 @@ pub enum Statistics {
     Running,
 }
 
+/// What ReLUs do.
+#[derive(Clone, Copy, Debug)]
+enum Relus<'a> {
+    /// What they are.
+    Free,
+    /// The same, and what they let through is recorded.
+    Recorded(&'a Gates),
+    /// They let through what another pass did.
+    Gated(&'a Gates),
+}
+
 /// The context of one forward pass.
 ///
 /// | pass | normalises by | running statistics | parameters' gradients |
@@ -24,11 +35,14 @@ pub enum Statistics {
 /// | [`Pass::train`] + [`frozen_stats`](Pass::frozen_stats) | the batch | left alone | recorded |
 /// | [`Pass::eval`] | running statistics | left alone | none |
 /// | [`Pass::eval`] + [`with_gradients`](Pass::with_gradients) | running statistics | left alone | recorded |
+///
+/// Each can be told what its ReLUs do: see [`Gates`].
 #[derive(Clone, Copy, Debug)]
 pub struct Pass<'a> {
     store: &'a ParamStore,
     statistics: Statistics,
     records: bool,
+    relus: Relus<'a>,
 }
 
 impl<'a> Pass<'a> {
@@ -36,13 +50,13 @@ impl<'a> Pass<'a> {
     /// gradients.
     #[must_use]
     pub fn train(store: &'a ParamStore) -> Self {
-        Pass { store, statistics: Statistics::Batch, records: true }
+        Pass { store, statistics: Statistics::Batch, records: true, relus: Relus::Free }
     }
 
     /// A pass by running statistics that neither records nor changes anything.
     #[must_use]
     pub fn eval(store: &'a ParamStore) -> Self {
-        Pass { store, statistics: Statistics::Running, records: false }
+        Pass { store, statistics: Statistics::Running, records: false, relus: Relus::Free }
     }
 
     /// Leaves running statistics as they are: for passes beyond the first on the same batch.
@@ -59,6 +73,50 @@ impl<'a> Pass<'a> {
     pub fn with_gradients(mut self) -> Self {
         self.records = true;
         self
+    }
+
+    /// Records what ReLUs let through into gates, in place of what they hold. For one forward pass.
+    #[must_use]
+    pub fn recording(mut self, gates: &'a Gates) -> Self {
+        gates.clear();
+        self.relus = Relus::Recorded(gates);
+        self
+    }
+
+    /// Lets ReLUs let through what they did in the pass that recorded the gates, which was one of the same
+    /// module on the same images. For one forward pass.
+    #[must_use]
+    pub fn gated(mut self, gates: &'a Gates) -> Self {
+        gates.start();
+        self.relus = Relus::Gated(gates);
+        self
+    }
+
+    /// Whether ReLUs are gated, so that none may be part of another op.
+    #[must_use]
+    pub fn is_gated(&self) -> bool {
+        matches!(self.relus, Relus::Gated(_))
+    }
+
+    /// `max(x, 0)`, or what this pass has in its place. Modules call this where they have a ReLU.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`](lowland_core::Error::Invalid) where the gates hold no more; else as
+    /// [`Tensor::relu`].
+    pub fn relu(&self, x: &Tensor) -> Result<Tensor> {
+        match self.relus {
+            Relus::Free => x.relu(),
+            Relus::Recorded(_) => Ok(self.after_relu(x.relu()?)),
+            Relus::Gated(gates) => gates.apply(x),
+        }
+    }
+
+    /// Tells of the output of a ReLU that was part of another op.
+    pub(crate) fn after_relu(&self, y: Tensor) -> Tensor {
+        if let Relus::Recorded(gates) = self.relus {
+            gates.record(&y);
+        }
+        y
     }
 
     /// The store whose numbers are used.

@@ -84,12 +84,8 @@ impl BatchNorm2d {
         pass: &Pass<'_>,
     ) -> Result<Tensor> {
         // What comes in the same op, and what comes after it.
-        let (then, after) = match then {
-            Then::Relu | Then::AddRelu(_) if !pass.store().fusion().epilogues => {
-                (Then::Nothing, then)
-            }
-            then => (then, Then::Nothing),
-        };
+        let fused = pass.store().fusion().epilogues && !pass.is_gated();
+        let (then, after) = if fused { (then, Then::Nothing) } else { (Then::Nothing, then) };
         let (weight, bias) = (pass.param(&self.weight)?, pass.param(&self.bias)?);
         let y = match input {
             Input::Alone(x) if pass.statistics() == Statistics::Running => {
@@ -103,11 +99,12 @@ impl BatchNorm2d {
                 self.updated(x.batch_norm_then(&weight, &bias, Self::EPS, then)?, pass)?
             }
         };
-        match after {
-            Then::Nothing => Ok(y),
-            Then::Relu => y.relu(),
-            Then::AddRelu(residual) => y.add(residual)?.relu(),
-        }
+        Ok(match (then, after) {
+            (Then::Nothing, Then::Nothing) => y,
+            (_, Then::Nothing) => pass.after_relu(y),
+            (_, Then::Relu) => pass.relu(&y)?,
+            (_, Then::AddRelu(residual)) => pass.relu(&y.add(residual)?)?,
+        })
     }
 
     /// The normalised values; the running statistics follow the batch's where the pass says so.

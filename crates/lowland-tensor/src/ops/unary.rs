@@ -27,6 +27,36 @@ impl Tensor {
         self.unary(UnaryKind::Relu)
     }
 
+    /// The elements at whose places `gate` is above 0, and 0 elsewhere: a ReLU that is switched by another
+    /// tensor than its input.
+    ///
+    /// Derivative: 1 where `gate` is above 0, else 0. `gate` is kept; it has no derivative, as there is
+    /// none but 0 where there is one.
+    ///
+    /// # Errors
+    /// [`lowland_core::Error::Operand`] where `gate` has another number of elements; else as
+    /// [`lowland_core::Backend::run`].
+    ///
+    /// ```
+    /// use lowland_tensor::Tensor;
+    /// # let device: lowland_tensor::Device = std::sync::Arc::new(lowland_cpu::Cpu::new(1));
+    /// let gate = Tensor::from_slice(&device, [3], &[0.0f32, 5.0, 0.1])?;
+    /// let x = Tensor::from_slice(&device, [3], &[1.0f32, -2.0, 3.0])?.tracked();
+    /// let y = x.gated_by(&gate)?;
+    /// assert_eq!(y.to_vec::<f32>()?, [0.0, -2.0, 3.0]);
+    /// let gradients = y.sum_all()?.backward()?;
+    /// assert_eq!(gradients.get(&x).unwrap().to_vec::<f32>()?, [0.0, 1.0, 1.0]);
+    /// # Ok::<(), lowland_tensor::Error>(())
+    /// ```
+    pub fn gated_by(&self, gate: &Tensor) -> Result<Tensor> {
+        let rule = GateRule {
+            op: Unary { kind: UnaryKind::Relu, len: self.shape().len() },
+            gate: gate.detach(),
+        };
+        let y = rule.let_through(self)?;
+        Ok(y.recorded(&[self], || rule))
+    }
+
     /// The inverse tangent. Derivative: `1 / (1 + x^2)`.
     ///
     /// # Errors
@@ -94,6 +124,24 @@ impl Rule for UnaryRule {
     }
 }
 
+/// A ReLU's gradient takes the signs of its output: that of a gate does what the gate does.
+struct GateRule {
+    op: Unary,
+    gate: Tensor,
+}
+
+impl GateRule {
+    fn let_through(&self, x: &Tensor) -> Result<Tensor> {
+        run(&Op::UnaryGrad(self.op), &[&self.gate, &self.gate, x], x.shape())
+    }
+}
+
+impl Rule for GateRule {
+    fn backward(&self, dy: Gradient) -> Result<Vec<Option<Gradient>>> {
+        Ok(vec![Some(Gradient::fresh(self.let_through(dy.tensor())?))])
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use lowland_core::DType;
@@ -111,6 +159,17 @@ mod tests {
             check(&[values(shape, 1)], |t| t[0].signed_log());
             check(&[values(shape, 1)], |t| t[0].mul(&t[0])?.log());
         }
+    }
+
+    #[test]
+    fn a_gate_is_a_constant_mask() {
+        let gate = values([3, 5], 2);
+        check(&[values([3, 5], 1)], |t| t[0].gated_by(&gate)?.mul(&t[0]));
+        let x = values([3, 5], 1);
+        let own = x.gated_by(&x).unwrap().to_vec::<f64>().unwrap();
+        assert_eq!(own, x.relu().unwrap().to_vec::<f64>().unwrap());
+        let error = x.gated_by(&values([4], 1)).unwrap_err().to_string();
+        assert!(error.starts_with("gradient of relu: operand"), "{error}");
     }
 
     #[test]
