@@ -1,8 +1,7 @@
 //! Products of the Hessian with vectors, as central differences of gradients.
 
 use crate::error::{check_length, check_positive};
-use crate::objective::gradient_at;
-use crate::vector::{moved, norm};
+use crate::vector::{norm, scale};
 use crate::{Error, Objective, Result};
 
 /// A symmetric matrix that is known by its products with vectors.
@@ -19,13 +18,15 @@ pub trait Operator {
 
 /// The Hessian H of an objective at a point w, by its products with vectors:
 ///
-/// `H v ≈ (∇L(w + h v) - ∇L(w - h v)) / 2h`, with `h = r (1 + |w|) / |v|` and `r = ε^(1/3)`,
+/// `H v ≈ (∇L(w + h v) - ∇L(w - h v)) / 2h`, with `h = r (1 + |w|) / |v|`,
 ///
 /// two gradients a product. The error of the difference is `h² |v|³ / 6` times the third derivative of
-/// the gradient along v / |v|, that of rounding about `ε |∇L| / h`; ε^(1/3) balances them where the
-/// loss varies on the scale of the parameters. ε is [`Objective::epsilon`]: r is 6.1e-6 in `f64` and
-/// 4.9e-3 in `f32`.
-/// On a quadratic only rounding is left. A ReLU's kinks count where the step crosses them.
+/// the gradient along v / |v|, that of rounding about `ε |∇L| / h`. r is [`Objective::relative_step`]. On
+/// a quadratic only rounding is left.
+///
+/// The gradient of a ReLU network jumps where a neuron is switched, and a difference over such jumps
+/// converges to nothing as h shrinks: see [`Objective::gradient_difference`], and
+/// [`NetworkLoss`](crate::NetworkLoss) for what it does about them.
 ///
 /// Source: Pearlmutter 1994, "Fast Exact Multiplication by the Hessian", section 2, has the one-sided
 /// difference; Nocedal and Wright 2006, "Numerical Optimization", section 8.1, the central one and
@@ -56,12 +57,12 @@ impl<'a, O: Objective + ?Sized> Hessian<'a, O> {
     /// [`Error::Length`].
     pub fn new(objective: &'a mut O, at: &[f64]) -> Result<Self> {
         check_length("the point", objective.dimension(), at.len())?;
-        let relative_step = objective.epsilon().cbrt();
+        let relative_step = objective.relative_step();
         Ok(Hessian { objective, at: at.to_vec(), relative_step })
     }
 
-    /// Another r than ε^(1/3): larger where gradients are noisy, smaller where the loss bends on a
-    /// finer scale than the parameters.
+    /// Another r than the objective's: larger where gradients are noisy, smaller where the loss bends on
+    /// a finer scale.
     ///
     /// # Errors
     /// [`Error::NotPositive`].
@@ -87,9 +88,10 @@ impl<O: Objective + ?Sized> Operator for Hessian<'_, O> {
             return Ok(vec![0.0; v.len()]);
         }
         let h = self.relative_step * (1.0 + norm(&self.at)) / length;
-        let place = || "a step from the point".to_string();
-        let (_, ahead) = gradient_at(self.objective, &moved(&self.at, h, v), place)?;
-        let (_, behind) = gradient_at(self.objective, &moved(&self.at, -h, v), place)?;
-        Ok(ahead.iter().zip(&behind).map(|(a, b)| (a - b) / (2.0 * h)).collect())
+        let step: Vec<f64> = v.iter().map(|v| h * v).collect();
+        let mut product = self.objective.gradient_difference(&self.at, &step)?;
+        check_length("the difference of gradients", v.len(), product.len())?;
+        scale(&mut product, 0.5 / h);
+        Ok(product)
     }
 }

@@ -1,11 +1,12 @@
 //! The loss of a network over given batches, as a function of its parameters.
 
 use lowland_core::DType;
-use lowland_models::{CrossEntropy, Module, ParamStore, Pass};
+use lowland_models::{CrossEntropy, Gates, Module, ParamStore, Pass};
 use lowland_tensor::Tensor;
 
-use crate::error::{check_least, check_length};
+use crate::error::{check_finite, check_least, check_length};
 use crate::packed::{gather, scatter};
+use crate::vector::moved;
 use crate::{Error, Objective, Result, parameters, statistics};
 
 /// Images and their labels.
@@ -51,6 +52,11 @@ pub enum Normalisation {
 ///
 /// It computes with a copy of the store that it is made from, so that the network's own parameters,
 /// gradients and statistics are never written to.
+///
+/// Its Hessian is that of the smooth piece it lies on, with every ReLU taken for the linear function that it
+/// is there ([`Gates`]): what second-order automatic differentiation computes, as in Yao et al. 2020,
+/// "PyHessian: Neural Networks Through the Lens of the Hessian". Differences over the kinks are no estimate of
+/// it. Max pooling, in the stem for ImageNet alone, keeps its kinks.
 #[derive(Debug)]
 pub struct NetworkLoss<'a> {
     module: &'a dyn Module,
@@ -115,6 +121,14 @@ impl<'a> NetworkLoss<'a> {
         Ok(self.loss.forward(&self.module.forward(&batch.images, pass)?, &batch.labels)?)
     }
 
+    /// A pass for the derivative by the parameters; not with statistics that move.
+    fn pass_with_gradients(&self) -> Pass<'_> {
+        match self.normalisation {
+            Normalisation::Batch => Pass::train(&self.store).frozen_stats(),
+            _ => Pass::eval(&self.store).with_gradients(),
+        }
+    }
+
     /// The share of a batch in the mean.
     fn share(&self, batch: &Batch) -> f64 {
         batch.len() as f64 / self.images as f64
@@ -146,10 +160,7 @@ impl Objective for NetworkLoss<'_> {
         }
         self.move_to(at)?;
         self.store.zero_grad()?;
-        let pass = match self.normalisation {
-            Normalisation::Batch => Pass::train(&self.store).frozen_stats(),
-            _ => Pass::eval(&self.store).with_gradients(),
-        };
+        let pass = self.pass_with_gradients();
         let mut mean = 0.0;
         for batch in self.batches {
             let loss = self.batch_loss(batch, &pass)?;
@@ -159,10 +170,35 @@ impl Objective for NetworkLoss<'_> {
         Ok((mean, gather(&self.store, self.store.grads())?))
     }
 
-    fn epsilon(&self) -> f64 {
+    /// One pass more than two gradients take: each batch is first seen from the point, so that its gates
+    /// are known.
+    fn gradient_difference(&mut self, at: &[f64], step: &[f64]) -> Result<Vec<f64>> {
+        if self.normalisation == Normalisation::ReEstimated {
+            return Err(Error::StatisticsMove);
+        }
+        let ends = [(moved(at, 1.0, step), 1.0), (moved(at, -1.0, step), -1.0)];
+        self.store.zero_grad()?;
+        let gates = Gates::default();
+        for batch in self.batches {
+            self.move_to(at)?;
+            self.module.forward(&batch.images, &self.pass_with_gradients().recording(&gates))?;
+            for (end, sign) in &ends {
+                self.move_to(end)?;
+                let loss = self.batch_loss(batch, &self.pass_with_gradients().gated(&gates))?;
+                loss.backward_scaled(sign * self.share(batch))?;
+            }
+        }
+        let difference = gather(&self.store, self.store.grads())?;
+        check_finite("the difference of gradients", &difference)?;
+        Ok(difference)
+    }
+
+    /// In `f32`, a step whose products are within 0.5 % of exact ones both for a ResNet-20 on CIFAR-10, where
+    /// a longer one sees the loss bend, and for a tiny network, where a shorter one sees rounding.
+    fn relative_step(&self) -> f64 {
         match self.store.dtype() {
-            DType::F32 => f64::from(f32::EPSILON),
-            _ => f64::EPSILON,
+            DType::F32 => 3e-5,
+            _ => f64::EPSILON.cbrt(),
         }
     }
 }

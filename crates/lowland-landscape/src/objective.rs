@@ -1,11 +1,12 @@
 //! What is measured: a loss as a function of all parameters.
 
 use crate::error::{check_finite, check_length};
+use crate::vector::moved;
 use crate::{Error, Result};
 
 /// A loss as a function of a flat vector of parameters, with its gradient.
 ///
-/// Points are `f64`, whatever a network computes in: see [`Objective::epsilon`]. Evaluating twice at
+/// Points are `f64`, whatever a network computes in: see [`Objective::relative_step`]. Evaluating twice at
 /// a point **must** give equal bits.
 pub trait Objective {
     /// The number of parameters.
@@ -23,10 +24,23 @@ pub trait Objective {
     /// As [`Objective::loss`].
     fn gradient(&mut self, at: &[f64]) -> Result<(f64, Vec<f64>)>;
 
-    /// The relative spacing of the numbers that the objective computes with. It decides how far
-    /// apart gradients are differenced.
-    fn epsilon(&self) -> f64 {
-        f64::EPSILON
+    /// `∇L(w + step) - ∇L(w - step)`, of which products with the Hessian are made. An objective whose
+    /// gradient jumps takes both on the smooth piece of L that w lies on, so that the quotient is the
+    /// derivative of the gradient at w.
+    ///
+    /// # Errors
+    /// As [`Objective::gradient`]; [`Error::NonFinite`] where a gradient is not.
+    fn gradient_difference(&mut self, at: &[f64], step: &[f64]) -> Result<Vec<f64>> {
+        let place = || "a step from the point".to_string();
+        let (_, ahead) = gradient_at(self, &moved(at, 1.0, step), place)?;
+        let (_, behind) = gradient_at(self, &moved(at, -1.0, step), place)?;
+        Ok(moved(&ahead, -1.0, &behind))
+    }
+
+    /// The length of such a step, relative to 1 + |w|: by default ε^(1/3) with the relative spacing ε of
+    /// `f64`, which balances rounding and the third derivative where L varies on the scale of w.
+    fn relative_step(&self) -> f64 {
+        f64::EPSILON.cbrt()
     }
 }
 

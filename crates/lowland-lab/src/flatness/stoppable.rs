@@ -32,8 +32,17 @@ impl Objective for Stoppable<'_> {
         self.loss.gradient(at)
     }
 
-    fn epsilon(&self) -> f64 {
-        self.loss.epsilon()
+    fn gradient_difference(
+        &mut self,
+        at: &[f64],
+        step: &[f64],
+    ) -> lowland_landscape::Result<Vec<f64>> {
+        self.go_on()?;
+        self.loss.gradient_difference(at, step)
+    }
+
+    fn relative_step(&self) -> f64 {
+        self.loss.relative_step()
     }
 }
 
