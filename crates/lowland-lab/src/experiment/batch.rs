@@ -7,7 +7,7 @@ use super::directory::Directory;
 use super::estimate::Times;
 use super::planned::Planned;
 use super::pool::{self, Host};
-use super::progress::{Part, Progress, Watch};
+use super::progress::{HowFar, Progress, Watch};
 use crate::flatness::{self, Flatness};
 use crate::past::PastRun;
 use crate::record::{Ended, Record};
@@ -27,8 +27,10 @@ pub(super) struct Job<'a> {
 /// What became of a run.
 #[derive(Debug)]
 pub(super) enum Ran {
-    /// Trained to the end, and measured, if that was asked for and could be done.
+    /// Trained to the end, and measured, if that was asked for.
     Finished(Box<PastRun>, Option<Box<Flatness>>),
+    /// Trained to the end, but its network cannot be measured, for this reason.
+    Unmeasured(Box<PastRun>, String),
     /// Its loss was not finite.
     Failed(Box<PastRun>),
     /// Somebody wished to stop, or the time was up.
@@ -87,7 +89,7 @@ pub(super) fn make(
     progress: &Progress,
     taken: &mut dyn FnMut(usize, &Ran) -> Result<()>,
 ) -> Result<()> {
-    let parts: Vec<Part> = jobs.iter().map(|_| Part::default()).collect();
+    let parts: Vec<HowFar> = jobs.iter().map(|_| HowFar::default()).collect();
     let work = |job: usize| {
         let planned = jobs[job].planned;
         let folder = place.directory.join(&planned.folder);
@@ -141,7 +143,7 @@ fn execute(
         }
         Ok(None) => Ok(Ran::Stopped),
         // The network is too near to one whose loss is not finite.
-        Err(Error::Landscape(_)) => Ok(Ran::Finished(Box::new(run), None)),
+        Err(Error::Landscape(reason)) => Ok(Ran::Unmeasured(Box::new(run), reason.to_string())),
         Err(error) => Err(error),
     }
 }
@@ -151,7 +153,7 @@ struct Batch<'a> {
     jobs: &'a [Job<'a>],
     waiting: Vec<usize>,
     running: Vec<usize>,
-    parts: &'a [Part],
+    parts: &'a [HowFar],
     limits: &'a Limits,
     times: &'a mut Times,
     progress: &'a Progress,
@@ -171,10 +173,12 @@ impl Batch<'_> {
 
     fn take(&mut self, job: usize, ran: &Ran) -> Result<()> {
         let planned = self.jobs[job].planned;
-        if let Ran::Finished(run, flatness) = ran {
-            if !self.jobs[job].trained {
-                self.times.trained(planned, run);
-            }
+        if let Ran::Finished(run, _) | Ran::Unmeasured(run, _) = ran
+            && !self.jobs[job].trained
+        {
+            self.times.trained(planned, run);
+        }
+        if let Ran::Finished(_, flatness) = ran {
             self.times.measured(flatness.as_deref());
         }
         (self.taken)(job, ran)

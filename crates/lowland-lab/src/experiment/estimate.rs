@@ -86,3 +86,51 @@ impl Times {
 pub(super) fn cell(planned: &Planned) -> &Path {
     planned.folder.parent().unwrap_or(&planned.folder)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::experiment::{ExperimentFile, Settings, planned};
+
+    const TEXT: &str = r#"
+        name = "e"
+        question = "?"
+        seeds = [1, 2]
+        [base]
+        data.dataset = "digits"
+        model.name = "resnet-tiny"
+        optimizer = { learning_rate = 0.05, sgd = {} }
+        [[arm]]
+        name = "a"
+        [[arm]]
+        name = "b"
+        [[factor]]
+        name = "noise"
+        key = "data.label_noise"
+        levels = [0, 1]
+        [flatness]
+    "#;
+
+    #[test]
+    fn a_run_takes_what_its_cell_took_or_its_arm_or_all() {
+        let file = ExperimentFile::parse("e.toml", TEXT).unwrap();
+        let grid = planned::grid(&file, &Settings::default(), &[]).unwrap();
+        let [a0, a1, b0] = [0, 2, 4].map(|i| &grid[i].1);
+        let mut times = Times::default();
+        let mut took = |planned: &Planned, seconds| {
+            let cell = cell(planned).to_path_buf();
+            times.trained.push(Trained { cell, arm: planned.arm, work: 10.0, seconds });
+        };
+        took(a0, 20.0);
+        took(a1, 60.0);
+        times.measured.push((false, 3.0));
+        let expected = |planned: &Planned, trained| times.expected(planned, 5.0, trained);
+        assert_eq!(expected(a0, false), Some(10.0 + 3.0));
+        assert_eq!(expected(a1, false), Some(30.0 + 3.0));
+        assert_eq!(expected(b0, false), Some(20.0 + 3.0));
+        assert_eq!(expected(b0, true), Some(3.0));
+        let elsewhere = Planned { folder: "runs/other/seed-1".into(), ..a0.clone() };
+        assert_eq!(expected(&elsewhere, false), Some(20.0 + 3.0));
+        assert_eq!(Times::default().expected(a0, 5.0, false), None);
+    }
+}

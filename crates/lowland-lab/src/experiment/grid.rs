@@ -45,6 +45,7 @@ impl Conductor<'_> {
         let mut taken = |job: usize, ran: &Ran| {
             let (run, flatness, state) = match ran {
                 Ran::Finished(run, flatness) => (run, flatness.as_deref(), State::Finished),
+                Ran::Unmeasured(run, _) => (run, None, State::Finished),
                 Ran::Failed(run) => (run, None, State::Failed),
                 Ran::Stopped => return Ok(()),
             };
@@ -56,6 +57,9 @@ impl Conductor<'_> {
             let done = record.cells.iter().filter(|cell| cell.state != State::Waiting).count();
             let (title, outcome) = (&jobs[job].planned.title, outcome(run, flatness));
             progress.say(&format!("{done}/{}  {title}: {outcome}", grid.len()));
+            if let Ran::Unmeasured(_, reason) = ran {
+                progress.say(&format!("the flatness of that network cannot be measured: {reason}"));
+            }
             console.emit(&event);
             Ok(())
         };

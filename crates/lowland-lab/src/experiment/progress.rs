@@ -13,9 +13,9 @@ const TICKS: f64 = 10_000.0;
 
 /// How far one run is, seen from another thread.
 #[derive(Debug, Default)]
-pub(super) struct Part(AtomicU32);
+pub(super) struct HowFar(AtomicU32);
 
-impl Part {
+impl HowFar {
     fn set(&self, done: f64) {
         self.0.store((TICKS * done) as u32, Ordering::Relaxed);
     }
@@ -27,7 +27,7 @@ impl Part {
 }
 
 /// Watches a run for others to see how far it is.
-pub(super) struct Watch<'a>(pub(super) &'a Part);
+pub(super) struct Watch<'a>(pub(super) &'a HowFar);
 
 impl Observer for Watch<'_> {
     fn stepped(&mut self, position: &Position) {

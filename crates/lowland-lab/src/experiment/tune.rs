@@ -78,7 +78,7 @@ impl Conductor<'_> {
         let mut done = all.len() - jobs.len();
         let mut taken = |job: usize, ran: &Ran| {
             let (run, val_acc) = match ran {
-                Ran::Finished(run, _) => (run, score(run)),
+                Ran::Finished(run, _) | Ran::Unmeasured(run, _) => (run, score(run)),
                 Ran::Failed(run) => (run, None),
                 Ran::Stopped => return Ok(()),
             };
