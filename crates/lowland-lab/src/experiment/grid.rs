@@ -43,15 +43,9 @@ impl Conductor<'_> {
         let progress = Progress::new(self.console);
         let (directory, record, console) = (&self.directory, &mut self.record, self.console);
         let mut taken = |job: usize, ran: &Ran| {
-            let (run, flatness, state) = match ran {
-                Ran::Finished(run, flatness) => (run, flatness.as_deref(), State::Finished),
-                Ran::Unmeasured(run, _) => (run, None, State::Finished),
-                Ran::Failed(run) => (run, None, State::Failed),
-                Ran::Stopped => return Ok(()),
-            };
-            let cell = &mut record.cells[waiting[job].0];
-            cell.state = state;
-            let event = event(cell, run, flatness);
+            let Some((run, flatness, state)) = known(ran) else { return Ok(()) };
+            let at = waiting[job].0;
+            record.cells[at].state = state;
             record.updated = Utc::now().rfc3339();
             directory.write(record)?;
             let done = record.cells.iter().filter(|cell| cell.state != State::Waiting).count();
@@ -60,7 +54,7 @@ impl Conductor<'_> {
             if let Ran::Unmeasured(_, reason) = ran {
                 progress.say(&format!("the flatness of that network cannot be measured: {reason}"));
             }
-            console.emit(&event);
+            console.emit(&event(&record.cells[at], run, flatness));
             Ok(())
         };
         let place = Place { directory, data_folder: &self.settings.data_folder };
@@ -96,6 +90,17 @@ impl Conductor<'_> {
     }
 }
 
+/// What is known of a run that is done; none of one that was stopped.
+fn known(ran: &Ran) -> Option<(&PastRun, Option<&Flatness>, State)> {
+    match ran {
+        Ran::Finished(run, flatness) => Some((run, flatness.as_deref(), State::Finished)),
+        Ran::Unmeasured(run, _) => Some((run, None, State::Finished)),
+        Ran::Failed(run) => Some((run, None, State::Failed)),
+        Ran::Stopped => None,
+    }
+}
+
+/// A finished or failed run in a line for people.
 fn outcome(run: &PastRun, flatness: Option<&Flatness>) -> String {
     if let Ended::Failed { reason, .. } = &run.json.ended {
         return format!("failed: {reason}");
@@ -110,6 +115,7 @@ fn outcome(run: &PastRun, flatness: Option<&Flatness>) -> String {
     format!("{accuracy}{eigenvalue}{}", duration(seconds))
 }
 
+/// The same for programs.
 fn event(cell: &Cell, run: &PastRun, flatness: Option<&Flatness>) -> serde_json::Value {
     let mut event = json!(cell);
     event["event"] = json!("run");
