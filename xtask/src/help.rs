@@ -12,6 +12,7 @@ Experiments (built in release form first, then run):
   data     list, import and describe datasets
   bench    time training and inference steps
   figures  draw the pictures of the book's chapters on methods
+  flatness measure how flat the minimum is that a run has ended in
   lr-range find learning rates to train with, by a hundred steps at a rate that grows
   methods  list what a config can name, or describe one
   tables   write the tables of an experiment's directory anew

@@ -23,6 +23,7 @@ const LOWLAND: &[&str] = &[
     "data",
     "bench",
     "figures",
+    "flatness",
     "lr-range",
     "methods",
     "tables",

@@ -37,7 +37,7 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn every_command_explains_itself() {
     let folder = folder();
-    let commands: [&[&str]; 17] = [
+    let commands: [&[&str]; 18] = [
         &[],
         &["train"],
         &["experiment"],
@@ -53,6 +53,7 @@ fn every_command_explains_itself() {
         &["data", "info"],
         &["bench"],
         &["figures"],
+        &["flatness"],
         &["lr-range"],
         &["tables"],
     ];

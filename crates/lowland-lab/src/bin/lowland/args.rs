@@ -9,6 +9,7 @@ use lowland_lab::{Change, Options, device};
 use crate::demo::Demo;
 use crate::experiment::Experiment;
 use crate::figures::Figures;
+use crate::flatness::FlatnessOf;
 use crate::lr_range::LrRange;
 use crate::methods::Methods;
 use crate::runs::Runs;
@@ -32,6 +33,8 @@ pub enum Command {
     Data(Data),
     Bench(Bench),
     Figures(Figures),
+    #[command(name = "flatness")]
+    Flatness(FlatnessOf),
     LrRange(LrRange),
     Methods(Methods),
     Tables(Tables),

@@ -7,6 +7,7 @@ mod demo;
 mod errors;
 mod experiment;
 mod figures;
+mod flatness;
 mod lr_range;
 mod methods;
 mod runs;
@@ -32,6 +33,7 @@ fn main() -> ExitCode {
         Command::Data(options) => data::data(options),
         Command::Bench(options) => bench::bench(options),
         Command::Figures(options) => figures::figures(options),
+        Command::Flatness(options) => flatness::flatness(options),
         Command::LrRange(options) => lr_range::lr_range(options),
         Command::Methods(options) => methods::methods(options),
         Command::Tables(options) => tables::tables(options),
