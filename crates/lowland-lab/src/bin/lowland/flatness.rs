@@ -232,7 +232,7 @@ fn numbers(run: &PastRun, flatness: &Flatness) -> String {
         return table.to_string();
     };
     let rates = run.epochs.iter().map(|epoch| epoch.lr);
-    for (name, lr) in [("final", rates.clone().last()), ("peak", rates.reduce(f64::max))] {
+    for (name, lr) in [("final", rates.clone().next_back()), ("peak", rates.reduce(f64::max))] {
         let Some(lr) = lr else { continue };
         let (name, product) =
             (format!("{name} learning rate {lr:.3e} times it"), number(lr * value));
