@@ -333,7 +333,7 @@ fn a_directory_of_something_else_is_left_alone() {
 
 #[test]
 fn mistakes_name_their_arm_their_key_and_their_line_before_anything_runs() {
-    let cases: [(&str, &str, &[&str]); 21] = [
+    let cases: [(&str, &str, &[&str]); 22] = [
         ("learning_rate = 3e-3", "learning_rate = 0", &["arm `adam`", "optimizer.learning_rate"]),
         ("adam = {}", "adam = { beta = 1 }", &["arm `adam`", "unknown field"]),
         ("adam = {}", "adam = {}, sgd = {}", &["arm `adam`", "2 methods"]),
@@ -348,6 +348,11 @@ fn mistakes_name_their_arm_their_key_and_their_line_before_anything_runs() {
         ("key = \"data.label_noise\"", "key = \"seed\"", &["given by `seed` already"]),
         ("seeds = [1, 2]", "seeds = [1, 1]", &["the seed 1 is there twice"]),
         ("seeds = [1, 2]", "seeds = []", &["there is no seed"]),
+        (
+            "seeds = [1, 2]",
+            "measure = \"final_acc\"\nseeds = [1, 2]",
+            &["no measure `final_acc`", "final_test_acc, "],
+        ),
         ("seed = 1000", "seed = 2", &["`tune.seed`", "a seed of its own"]),
         ("trials = 2", "trials = 0", &["`tune.trials`", "at least 1"]),
         ("learning_rate\" = {", "momentum\" = {", &["no such field", "own value"]),

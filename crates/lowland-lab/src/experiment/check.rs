@@ -5,6 +5,7 @@ use super::keys::{is_name, overlap, slug};
 use super::written::Written;
 use crate::config::{ConfigError, Source};
 use crate::plan::Plan;
+use crate::statistics::{is_measure, keys};
 
 /// Fields of a run's config that an experiment gives every run itself.
 const GIVEN: [&str; 2] = ["name", "seed"];
@@ -132,6 +133,11 @@ pub(super) fn check_names(source: &Source, written: &Written) -> Result<(), Conf
         && !written.arms.iter().any(|arm| arm.name == *name)
     {
         return Err(source.mistake("baseline", no_arm(name), known(written)));
+    }
+    if !is_measure(&written.measure) {
+        let problem = format!("there is no measure `{}`", written.measure);
+        let allowed = format!("there are {}, and such as noise_normal_0.1_acc", keys().join(", "));
+        return Err(source.mistake("measure", problem, allowed));
     }
     if written.seeds.is_empty() {
         return Err(source.mistake("seeds", "there is no seed", "give at least one"));

@@ -4,6 +4,15 @@ use lowland_data::{InputNoise, NoiseKind};
 
 use super::{Better, Measure, MeasuredRun, Unit};
 
+/// A kind of noise as it is written in keys.
+fn name_of(kind: NoiseKind) -> &'static str {
+    match kind {
+        NoiseKind::Normal => "normal",
+        NoiseKind::Uniform => "uniform",
+        NoiseKind::Constant => "constant",
+    }
+}
+
 /// A measure, and where its number is.
 pub struct Definition {
     /// What it is called, and how it is read.
@@ -53,11 +62,7 @@ impl Definition {
     }
 
     fn under_noise(noise: InputNoise) -> Definition {
-        let kind = match noise.kind {
-            NoiseKind::Normal => "normal",
-            NoiseKind::Uniform => "uniform",
-            NoiseKind::Constant => "constant",
-        };
+        let kind = name_of(noise.kind);
         let strength = noise.strength;
         let measure = Measure {
             key: format!("noise_{kind}_{strength}_acc"),
@@ -68,6 +73,33 @@ impl Definition {
         };
         Definition { measure, number: Number::UnderNoise(noise) }
     }
+}
+
+/// The keys that a measure can have. Under noise on the test images there is one for each kind and
+/// strength, as `noise_normal_0.1_acc`.
+///
+/// ```
+/// use lowland_lab::statistics::{is_measure, keys};
+///
+/// assert!(keys().contains(&"final_test_acc".to_string()));
+/// assert!(is_measure("sharpness") && is_measure("noise_uniform_0.2_acc"));
+/// assert!(!is_measure("final_acc") && !is_measure("noise_pink_0.1_acc"));
+/// ```
+#[must_use]
+pub fn keys() -> Vec<String> {
+    let all = [scores(), flatness(), costs()].into_iter().flatten();
+    all.map(|definition| definition.measure.key).collect()
+}
+
+/// Whether a measure can have this key.
+#[must_use]
+pub fn is_measure(key: &str) -> bool {
+    let kinds = [NoiseKind::Normal, NoiseKind::Uniform, NoiseKind::Constant].map(name_of);
+    let noise = key.strip_prefix("noise_").and_then(|rest| rest.strip_suffix("_acc"));
+    let is_noise = noise
+        .and_then(|noise| noise.split_once('_'))
+        .is_some_and(|(kind, strength)| kinds.contains(&kind) && strength.parse::<f64>().is_ok());
+    is_noise || keys().iter().any(|known| known == key)
 }
 
 fn scores() -> Vec<Definition> {

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use crate::Result;
 use crate::experiment::ExperimentRecord;
-pub use measures::Definition;
+pub use measures::{Definition, is_measure, keys};
 pub use paired::{difference, holm, summary};
 pub use record::{
     Better, Difference, Measure, Row, Statistics, Summary, Unit, Value, Verdict, VerdictOf,
