@@ -60,6 +60,14 @@ impl GrowingFile {
         Ok(())
     }
 
+    /// Waits until all records are on the disk.
+    ///
+    /// # Errors
+    /// [`Error::File`].
+    pub fn sync(&self) -> Result<()> {
+        self.file.sync_data().map_err(Error::file("write", &self.path))
+    }
+
     /// Adds a line; `line` holds no line break.
     ///
     /// # Errors

@@ -25,10 +25,11 @@ impl PastRun {
     ///
     /// # Errors
     /// [`Error::File`] where a file is missing or cannot be read; [`Error::Config`] and
-    /// [`Error::Damaged`] where one does not hold what it should, with the line.
+    /// [`Error::Damaged`] where one does not hold what it should, with the line, or not all epochs of a
+    /// finished run.
     pub fn read(folder: &Path) -> Result<PastRun> {
         let config = ConfigFile::read(&folder.join("config.toml"), &[])?.config().clone();
-        let json = read_json(&folder.join("run.json"))?;
+        let json: RunJson = read_json(&folder.join("run.json"))?;
         let path = folder.join("metrics.jsonl");
         let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
         let line = |(i, line): (usize, &str)| {
@@ -37,7 +38,13 @@ impl PastRun {
                 problem: format!("line {}: {error}", i + 1),
             })
         };
-        let epochs = text.lines().enumerate().map(line).collect::<Result<_>>()?;
+        let epochs: Vec<EpochMetrics> =
+            text.lines().enumerate().map(line).collect::<Result<_>>()?;
+        if json.ended == Ended::Finished && epochs.len() != json.epochs_done {
+            let (there, done) = (epochs.len(), json.epochs_done);
+            let problem = format!("it has {there} epochs, and the finished run {done}");
+            return Err(Error::Damaged { path, problem });
+        }
         Ok(PastRun { folder: folder.to_path_buf(), config, json, epochs })
     }
 

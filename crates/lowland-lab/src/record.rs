@@ -236,6 +236,8 @@ impl Record {
             self.write_weights("weights.safetensors".as_ref(), store)?;
             self.json.weights_epoch = Some(epoch);
         }
+        // A run that is said to be finished has its epochs even if the power fails now.
+        self.lines.sync()?;
         // First what cannot be made again.
         self.write_json()?;
         self.draw(&outcome.epochs)
