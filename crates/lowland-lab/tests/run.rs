@@ -291,6 +291,29 @@ fn a_run_that_is_stopped_ends_after_the_step_and_saves() {
     assert_picture(&folder.path().join("curves.png"));
 }
 
+/// Wishes to stop after an epoch.
+struct StopAfterEpoch(usize, Stop);
+
+impl Observer for StopAfterEpoch {
+    fn epoch(&mut self, metrics: &EpochMetrics) {
+        if metrics.epoch == self.0 {
+            self.1.wish();
+        }
+    }
+}
+
+#[test]
+fn a_wish_to_stop_after_the_last_epoch_leaves_nothing_out() {
+    let folder = tempfile::tempdir().unwrap();
+    let stop = Stop::default();
+    let sets = ["train.epochs=2", "data.subset=100", "evaluate.input_noise=[{kind='normal'}]"];
+    let mut observer = StopAfterEpoch(2, stop.clone());
+    let outcome = run_until(&sets, &options(1, 1), folder.path(), &mut observer, &stop).unwrap();
+    assert!(stop.wished());
+    assert_eq!((outcome.ended, outcome.input_noise.len()), (Ended::Finished, 1));
+    assert!(outcome.calibration.is_some());
+}
+
 #[test]
 fn mistakes_that_show_with_the_dataset_name_their_field() {
     let folder = tempfile::tempdir().unwrap();

@@ -76,12 +76,10 @@ impl Run {
         Ok(Some(running.loss()))
     }
 
-    /// The scores of the network under each noise that was asked for; those after a wish to stop are
-    /// left out.
+    /// The scores of the network under each noise that was asked for.
     pub(super) fn evaluate_noise(
         &mut self,
         observer: &mut dyn Observer,
-        stop: &Stop,
     ) -> Result<Vec<NoiseScore>> {
         let mut scores = Vec::new();
         for noise in self.plan.config().evaluate.input_noise.clone() {
@@ -91,26 +89,25 @@ impl Run {
             let noisy = Loader::new(clean.view().clone(), config)?;
             let done = self.info.data.work_of_an_epoch();
             let at = Scoring { images: "noisy test", epoch: self.info.epochs, before: done };
-            let Some(running) = self.evaluate(&noisy, &at, observer, stop)? else { break };
+            let Some(running) = self.evaluate(&noisy, &at, observer, &Stop::default())? else {
+                break;
+            };
             let (test_loss, test_acc) = (running.loss(), running.accuracy());
             scores.push(NoiseScore { noise, test_loss, test_acc });
         }
         Ok(scores)
     }
 
-    /// The calibration of the network on the test images; none where a stop is wished.
-    pub(super) fn evaluate_calibration(&mut self, stop: &Stop) -> Result<Option<Calibration>> {
+    /// The calibration of the network on the test images.
+    pub(super) fn evaluate_calibration(&mut self) -> Result<Calibration> {
         let loader = self.loaders.test.clone();
         let mut confidences = Confidences::default();
         for batch in loader.epoch(0) {
             let batch = batch?;
             self.trainer.evaluate(&images(&batch))?;
             confidences.add(self.trainer.logits(), batch.labels());
-            if stop.wished() {
-                return Ok(None);
-            }
         }
-        Ok(Some(confidences.calibration()))
+        Ok(confidences.calibration())
     }
 
     /// What the multistep blocks train of their schemes, if they do.

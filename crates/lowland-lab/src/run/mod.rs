@@ -39,7 +39,8 @@ impl Default for Options {
     }
 }
 
-/// A wish to stop that can come from anywhere: the run ends after the step it is at.
+/// A wish to stop that can come from anywhere: the run ends after the step it is at. Once all epochs are
+/// done, what is left is short, and is done.
 #[derive(Clone, Debug, Default)]
 pub struct Stop(Arc<AtomicBool>);
 
@@ -259,9 +260,9 @@ impl Run {
         let trained = self.train(&mut epochs, &mut warm, record, observer, stop);
         let trained = trained.and_then(|ended| {
             if ended == Ended::Finished {
-                input_noise = self.evaluate_noise(observer, stop)?;
+                input_noise = self.evaluate_noise(observer)?;
                 observer.tested_on_noise(&input_noise);
-                calibration = self.evaluate_calibration(stop)?;
+                calibration = Some(self.evaluate_calibration()?);
             }
             schemes = self.schemes()?;
             Ok(ended)
