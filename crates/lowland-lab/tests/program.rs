@@ -337,3 +337,26 @@ fn a_run_that_is_killed_leaves_whole_files() {
     let config = fs::read_to_string(run.join("config.toml")).unwrap();
     assert!(config.contains("epochs = 100000"));
 }
+
+/// Without `--out` the folder has the time in its name: the command that goes on must say it.
+#[test]
+fn a_demo_that_is_stopped_goes_on_in_its_folder() {
+    let folder = folder();
+    let mut demo = lowland(folder.path(), &["demo", "--jobs", "1"]);
+    let mut child = demo.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let started = || fs::read_dir(folder.path().join("runs")).ok()?.next()?.ok();
+    let out = loop {
+        match started().filter(|entry| entry.path().join("experiment.json").exists()) {
+            Some(entry) => break entry.path(),
+            None => assert!(child.try_wait().unwrap().is_none(), "it has ended"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let record = fs::read_to_string(out.join("experiment.json")).unwrap();
+    let record: serde_json::Value = serde_json::from_str(&record).unwrap();
+    let name = out.file_name().unwrap().to_str().unwrap();
+    let want = format!("lowland demo --jobs 1 --out runs/{name}");
+    assert_eq!(record["command"], want.as_str());
+}

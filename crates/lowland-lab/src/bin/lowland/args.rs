@@ -244,7 +244,7 @@ pub fn typed() -> String {
 }
 
 /// A word for a shell, in quotes where it needs some.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         return word.to_string();

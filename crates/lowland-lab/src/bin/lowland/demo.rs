@@ -8,7 +8,7 @@ use lowland_lab::console::Console;
 use lowland_lab::experiment::Settings;
 use lowland_lab::{Result, default_folder, demo};
 
-use crate::args::{examples, typed};
+use crate::args::{examples, quoted, typed};
 use crate::experiment::{Machine, conduct};
 
 /// Compare SGD, Adam and MIAdam on built-in digits: nine small runs, and how flat their minima are.
@@ -29,11 +29,16 @@ pub struct Demo {
 
 pub fn demo(arguments: &Demo) -> Result<ExitCode> {
     let console = Console::new(arguments.json);
-    let settings = Settings {
-        folder: arguments.out.clone().unwrap_or_else(|| default_folder("demo")),
-        command: typed(),
-        ..arguments.machine.settings()
+    // The command that goes on must name the folder: without it, the next one has another.
+    let (folder, command) = match &arguments.out {
+        Some(folder) => (folder.clone(), typed()),
+        None => {
+            let folder = default_folder("demo");
+            let command = format!("{} --out {}", typed(), quoted(&folder.to_string_lossy()));
+            (folder, command)
+        }
     };
+    let settings = Settings { folder, command, ..arguments.machine.settings() };
     console.say(
         "The same small residual network learns 1,797 handwritten digits of 8x8 pixels with SGD, with \
          Adam and with MIAdam.",
