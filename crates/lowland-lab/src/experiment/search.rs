@@ -116,8 +116,9 @@ fn range(node: &Node) -> Result<Range, &'static str> {
 }
 
 impl Search {
-    /// The value for a trial. Every (seed, arm, trial, field) has random numbers of its own: those of an
-    /// arm do not change with how many trials or other arms there are.
+    /// The value for a trial. Every (seed, arm, trial, field) has random numbers of its own, arm and field by
+    /// their positions in the file: they change with these, and not with how many trials there are or what
+    /// comes after them.
     pub(super) fn draw(&self, seed: u64, arm: usize, trial: usize, field: usize) -> Json {
         let mut key = [0; 32];
         let parts = [seed, arm as u64, trial as u64, field as u64];

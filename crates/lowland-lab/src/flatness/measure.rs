@@ -32,13 +32,16 @@ const SPECTRUM_POINTS: usize = 200;
 /// weight decay and not deformed. All is a function of the run and of `config`, to the bit, whatever the
 /// number of threads.
 ///
-/// | measurement | how | cost, in gradients over the images |
+/// A product with the Hessian costs two gradients and one loss; see
+/// [`NetworkLoss`](lowland_landscape::NetworkLoss).
+///
+/// | measurement | how | cost, over the images |
 /// |---|---|---|
-/// | eigenvalues | [`eigenpairs`], until each residual is 1 % of its eigenvalue | 2 a step |
-/// | trace | [`trace`] | 2 a probe |
-/// | spectrum | [`quadrature`], 200 points, sigma a hundredth of the width | 2 a probe and step |
-/// | sharpness | [`sharpness`], 5 steps beyond that of SAM | 6, and 6 losses |
-/// | along the run | as the eigenvalues, one at every epoch | 2 a step and epoch |
+/// | eigenvalues | [`eigenpairs`], until each residual is 1 % of its eigenvalue | a product a step |
+/// | trace | [`trace`] | a product a probe |
+/// | spectrum | [`quadrature`], 200 points, sigma a hundredth of the width | a product a probe and step |
+/// | sharpness | [`sharpness`], 5 steps beyond that of SAM | 6 gradients, and 6 losses |
+/// | along the run | as the eigenvalues, one at every epoch | a product a step and epoch |
 /// | surfaces | [`line`](lowland_landscape::line), [`plane`](lowland_landscape::plane) | a loss a point |
 ///
 /// Surfaces are measured where `with_landscape` says so and `config` has a landscape.
