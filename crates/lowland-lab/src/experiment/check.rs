@@ -1,11 +1,16 @@
 //! Mistakes in an experiment's file that its runs would not show.
 
-use super::ExperimentFile;
 use super::keys::{is_name, overlap, slug};
 use super::written::Written;
-use crate::config::{ConfigError, Source};
+use super::{ExperimentFile, Settings};
+use crate::config::{ConfigError, Node, Source, nearest};
 use crate::plan::Plan;
 use crate::statistics::{is_measure, keys};
+
+/// Fields that cannot be searched: a trial is to differ from the others in its method alone, and to be
+/// judged on as many images.
+const UNSEARCHED: [&str; 4] =
+    ["train.epochs", "record.weights_every_epochs", "data.validation_fraction", "data.subset"];
 
 /// Fields of a run's config that an experiment gives every run itself.
 const GIVEN: [&str; 2] = ["name", "seed"];
@@ -68,6 +73,12 @@ impl ExperimentFile {
             taken.push(&factor.key);
         }
         for search in self.searches.iter().flatten() {
+            if let Some(other) = UNSEARCHED.iter().find(|other| overlap(other, &search.key)) {
+                let problem = format!("`{other}` cannot be searched");
+                let allowed = "all trials train for the epochs of [tune], on the same images, and are \
+                               judged on the same; search what belongs to the method";
+                return Err(self.source.error(&search.place, &search.key, problem, allowed.into()));
+            }
             if let Some(other) = taken.iter().find(|other| overlap(other, &search.key)) {
                 let problem =
                     format!("`{other}` is given by the experiment, and cannot be searched");
@@ -75,6 +86,28 @@ impl ExperimentFile {
             }
         }
         Ok(())
+    }
+
+    /// Images that all runs have by `--subset` are not given by an arm or a factor.
+    pub(super) fn check_subset(&self, settings: &Settings) -> Result<(), ConfigError> {
+        const SUBSET: &str = "data.subset";
+        let Some(images) = settings.subset else { return Ok(()) };
+        let problem = || format!("`{SUBSET}` is given here, and by --subset {images} too");
+        let allowed = "leave --subset out, or run a file without it";
+        let sets = |(key, node): &(String, Node)| match key.as_str() {
+            "data" => node.find("subset").is_some(),
+            key => key == SUBSET,
+        };
+        for arm in 0..self.arms().len() {
+            if let Some((key, node)) = self.sets(arm).into_iter().find(sets) {
+                let field = format!("arm.{arm}.set.{key}");
+                return Err(self.source.error(&node.place, &field, problem(), allowed.into()));
+            }
+        }
+        match self.factors().iter().position(|factor| overlap(&factor.key, SUBSET)) {
+            Some(i) => Err(self.source.mistake(&format!("factor.{i}.key"), problem(), allowed)),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn check_landscape(&self) -> Result<(), ConfigError> {
@@ -136,7 +169,11 @@ pub(super) fn check_names(source: &Source, written: &Written) -> Result<(), Conf
     }
     if !is_measure(&written.measure) {
         let problem = format!("there is no measure `{}`", written.measure);
-        let allowed = format!("there are {}, and such as noise_normal_0.1_acc", keys().join(", "));
+        let known = keys();
+        let near = nearest(&written.measure, known.iter().map(String::as_str));
+        let near = near.map_or(String::new(), |near| format!("did you mean `{near}`? "));
+        let known = known.join(", ");
+        let allowed = format!("{near}there are {known}, and such as noise_normal_0.1_acc");
         return Err(source.mistake("measure", problem, allowed));
     }
     if written.seeds.is_empty() {

@@ -22,6 +22,7 @@ mod estimate;
 mod file;
 mod grid;
 mod keys;
+mod measure;
 mod overview;
 mod planned;
 mod pool;

@@ -84,6 +84,7 @@ pub(super) fn grid(
     settings: &Settings,
     tuned: &[Tuned],
 ) -> Result<Vec<(Cell, Planned)>> {
+    file.check_subset(settings)?;
     let mut grid = Vec::new();
     for (arm, info) in file.arms().iter().enumerate() {
         let values = tuned.iter().find(|tuned| tuned.arm == info.name);
@@ -120,6 +121,7 @@ pub(super) fn grid(
             }
         }
     }
+    file.check_measure(&grid)?;
     Ok(grid)
 }
 

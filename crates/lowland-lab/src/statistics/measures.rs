@@ -65,7 +65,7 @@ impl Definition {
         let kind = name_of(noise.kind);
         let strength = noise.strength;
         let measure = Measure {
-            key: format!("noise_{kind}_{strength}_acc"),
+            key: noise_key(&noise),
             title: format!("test accuracy under {kind} noise of {strength}"),
             unit: Unit::Fraction,
             better: Better::Higher,
@@ -73,6 +73,11 @@ impl Definition {
         };
         Definition { measure, number: Number::UnderNoise(noise) }
     }
+}
+
+/// The key of the accuracy under a noise.
+pub(crate) fn noise_key(noise: &InputNoise) -> String {
+    format!("noise_{}_{}_acc", name_of(noise.kind), noise.strength)
 }
 
 /// The keys that a measure can have. Under noise on the test images there is one for each kind and

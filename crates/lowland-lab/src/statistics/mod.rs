@@ -15,6 +15,7 @@ use std::path::Path;
 
 use crate::Result;
 use crate::experiment::ExperimentRecord;
+pub(crate) use measures::noise_key;
 pub use measures::{Definition, is_measure, keys};
 pub use paired::{difference, holm, summary};
 pub use record::{
