@@ -89,6 +89,22 @@ pub enum Error {
         differing: String,
     },
 
+    /// A run of an experiment that learns from another dataset of the same name than one before.
+    #[error(
+        "the dataset `{dataset}` that `{}` was trained on is not that of `{}`: it has changed in between; \
+         restore it, or name another directory with --out",
+        first.display(),
+        second.display()
+    )]
+    OtherData {
+        /// The name of the dataset.
+        dataset: String,
+        /// The run directory of the one before, relative to that of the experiment.
+        first: PathBuf,
+        /// The run directory of the other.
+        second: PathBuf,
+    },
+
     /// A search for hyper-parameters without a trial that came to its end.
     #[error(
         "every trial for arm `{arm}` failed, the first of them thus: {reason}; choose other ranges in \

@@ -259,11 +259,99 @@ fn what_is_done_is_not_done_again_and_what_has_changed_is_refused() {
     assert!(text.contains("4 of 12 runs"), "{text}");
     fs::write(folder.path().join("tiny.toml"), TINY.replace("batch_size = 32", "batch_size = 16"))
         .unwrap();
+    let files = || ["experiment.toml", "experiment.json"].map(|f| fs::read(out.join(f)).unwrap());
+    let before = files();
     let text = mistake(folder.path(), &["--out", "out"]);
+    assert!(files() == before, "a refusal changes nothing");
     let parts = ["out/tune/sgd/trial-01", "`train.batch_size` is 32 there and 16 now", "--out"];
     for part in parts {
         assert!(text.contains(part), "`{part}` is not in {text}");
     }
+}
+
+/// An experiment of two runs without a search, and its directory after it has ended.
+fn two_runs() -> (tempfile::TempDir, PathBuf) {
+    let text = TINY[..TINY.find("[[factor]]").unwrap()].replace("[1, 2]", "[1]")
+        + &TINY[TINY.find("[flatness]").unwrap()..];
+    let folder = folder(&text);
+    run(folder.path(), &["--out", "out"]);
+    let out = folder.path().join("out");
+    (folder, out)
+}
+
+/// Replaces a text in a file that holds it.
+#[track_caller]
+fn replace(path: &Path, from: &str, to: &str) {
+    let text = fs::read_to_string(path).unwrap();
+    assert!(text.contains(from), "`{from}` is not in {text}");
+    fs::write(path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn torn_files_of_a_killed_run_are_no_obstacle_and_lost_epochs_of_a_finished_one_are() {
+    let (folder, out) = two_runs();
+    let [sgd, adam] = ["sgd", "adam"].map(|arm| out.join(format!("runs/{arm}/seed-1")));
+    replace(&sgd.join("run.json"), "\"finished\"", "\"running\"");
+    fs::write(sgd.join("metrics.jsonl"), "{\"epoch\": 1, \"tr").unwrap();
+    fs::remove_dir_all(&adam).unwrap();
+    fs::create_dir(&adam).unwrap();
+    fs::write(adam.join(".writing-x1y2"), "na").unwrap();
+    let text = run(folder.path(), &["--out", "out"]);
+    assert!(text.contains("2 of 2 runs"), "{text}");
+    assert_eq!(PastRun::read(&sgd).unwrap().epochs.len(), 2);
+    assert!(!adam.join(".writing-x1y2").exists());
+    let lines = fs::read_to_string(sgd.join("metrics.jsonl")).unwrap();
+    fs::write(sgd.join("metrics.jsonl"), format!("{}\n", lines.lines().next().unwrap())).unwrap();
+    let text = mistake(folder.path(), &["--out", "out"]);
+    assert!(text.contains("sgd/seed-1/metrics.jsonl` is damaged: it has 1 epochs"), "{text}");
+}
+
+#[test]
+fn runs_of_one_experiment_learn_from_the_same_data() {
+    let (folder, out) = two_runs();
+    let adam = out.join("runs/adam/seed-1");
+    let checksum = PastRun::read(&adam).unwrap().json.run.data.checksum;
+    replace(&adam.join("run.json"), &checksum, "another");
+    fs::remove_dir_all(out.join("runs/sgd")).unwrap();
+    let text = mistake(folder.path(), &["--out", "out"]);
+    for part in ["`digits`", "`runs/adam/seed-1`", "`runs/sgd/seed-1`", "--out"] {
+        assert!(text.contains(part), "`{part}` is not in {text}");
+    }
+}
+
+#[test]
+fn what_is_measured_anew_is_what_another_flatness_changes() {
+    let (folder, out) = two_runs();
+    let file = folder.path().join("tiny.toml");
+    // Which arms have surfaces is of no network.
+    replace(&file, "points = 3", "points = 3\narms = [\"sgd\", \"adam\"]\ninterpolate = false");
+    let text = run(folder.path(), &["--out", "out"]);
+    assert!(!text.contains("at once"), "{text}");
+    replace(&file, "[\"sgd\", \"adam\"]", "[\"sgd\"]");
+    replace(&file, "points = 3", "points = 5");
+    let text = run(folder.path(), &["--out", "out"]);
+    assert!(text.contains("1 of 2 runs"), "only that of SGD has other surfaces: {text}");
+    // Networks whose loss is not finite cannot be measured: that is found once.
+    for arm in ["sgd", "adam"] {
+        let run = out.join(format!("runs/{arm}/seed-1"));
+        let weights = run.join("weights.safetensors");
+        let mut bytes = fs::read(&weights).unwrap();
+        let header = 8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize;
+        for number in bytes[header..].chunks_exact_mut(4) {
+            number.copy_from_slice(&f32::NAN.to_le_bytes());
+        }
+        fs::write(&weights, bytes).unwrap();
+    }
+    replace(&file, "images = 40", "images = 50");
+    let text = run(folder.path(), &["--out", "out"]);
+    assert!(text.contains("2 of 2 runs") && text.contains("cannot be measured"), "{text}");
+    assert!(record(&out).cells.iter().all(|cell| cell.state == State::Finished));
+    let sgd = out.join("runs/sgd/seed-1");
+    assert!(!sgd.join("flatness.json").exists(), "what was measured before is of another question");
+    let unmeasured = lowland_lab::flatness::read_unmeasured(&sgd).unwrap().unwrap();
+    assert!(unmeasured.reason.contains("finite"), "{}", unmeasured.reason);
+    let text = run(folder.path(), &["--out", "out"]);
+    assert!(text.contains("2 runs are finished") && !text.contains("at once"), "{text}");
 }
 
 #[test]
@@ -278,6 +366,12 @@ fn a_budget_of_no_time_starts_nothing_and_says_how_to_go_on() {
         .unwrap();
     let text = run(folder.path(), &["--out", "long", "--max-hours", "0.0001"]);
     assert!(text.contains("12 runs are left"), "{text}");
+    // Started again, nothing begins that could not end, and nothing is forgotten of what was stopped.
+    for _ in 0..2 {
+        let text = run(folder.path(), &["--out", "long", "--max-hours", "0.0001"]);
+        assert!(text.contains("No run fits into the time that is left"), "{text}");
+        assert!(text.contains("12 runs are left"), "{text}");
+    }
 }
 
 #[test]
@@ -333,7 +427,7 @@ fn a_directory_of_something_else_is_left_alone() {
 
 #[test]
 fn mistakes_name_their_arm_their_key_and_their_line_before_anything_runs() {
-    let cases: [(&str, &str, &[&str]); 22] = [
+    let cases: [(&str, &str, &[&str]); 28] = [
         ("learning_rate = 3e-3", "learning_rate = 0", &["arm `adam`", "optimizer.learning_rate"]),
         ("adam = {}", "adam = { beta = 1 }", &["arm `adam`", "unknown field"]),
         ("adam = {}", "adam = {}, sgd = {}", &["arm `adam`", "2 methods"]),
@@ -358,10 +452,28 @@ fn mistakes_name_their_arm_their_key_and_their_line_before_anything_runs() {
         ("learning_rate\" = {", "momentum\" = {", &["no such field", "own value"]),
         ("[1e-3, 1e-1]", "[1e-1, 1e-3]", &["the range is empty"]),
         (
+            "\"optimizer.learning_rate\" =",
+            "\"train.epochs\" =",
+            &["`train.epochs` cannot be searched"],
+        ),
+        (
+            "\"optimizer.learning_rate\" =",
+            "\"data.subset\" =",
+            &["`data.subset` cannot be searched"],
+        ),
+        (
             "validation_fraction = 0.2",
             "validation_fraction = 0",
             &["arm `sgd`", "validation images"],
         ),
+        (
+            "seeds =",
+            "measure = \"final_test_ac\"\nseeds =",
+            &["mean `final_test_acc`?", "sharpness"],
+        ),
+        ("seeds =", "measure = \"hessian_trace\"\nseeds =", &["trace_probes above 0"]),
+        ("seeds =", "measure = \"sharpness\"\nseeds =", &["a sharpness_radius above 0"]),
+        ("seeds =", "measure = \"noise_normal_0.2_acc\"\nseeds =", &["evaluate.input_noise"]),
         ("points = 3", "points = 4", &["`flatness.landscape.points`", "odd"]),
         ("points = 3", "points = 3\narms = [\"x\"]", &["there is no arm `x`", "`adam`"]),
     ];
@@ -380,6 +492,9 @@ fn mistakes_name_their_arm_their_key_and_their_line_before_anything_runs() {
         }
         assert!(!folder.path().join("out").exists(), "{to}");
     }
+    let own = TINY.replace("name = \"adam\"", "name = \"adam\"\nset.data.subset = 100");
+    let text = mistake(folder(&own).path(), &["--out", "out", "--subset", "120"]);
+    assert!(text.contains("`arm.1.set.data.subset`") && text.contains("--subset 120"), "{text}");
     let folder = folder(TINY);
     let text = mistake(folder.path(), &["--out", "out", "--subset", "5000"]);
     assert!(text.contains("data.subset=5000") && text.contains("1437 training images"), "{text}");

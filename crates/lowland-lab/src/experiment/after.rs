@@ -12,7 +12,7 @@ use crate::{Error, Result, statistics, tables};
 impl Conductor<'_> {
     /// Makes what there is to be made of the runs that are done.
     pub(super) fn conclude(&self) -> Result<()> {
-        self.interpolate()?;
+        let interpolated = self.interpolate();
         let folder = self.directory.join(Path::new(""));
         let statistics = statistics::of(&self.record, &folder)?;
         write_json(&folder.join("statistics.json"), &statistics)?;
@@ -21,7 +21,8 @@ impl Conductor<'_> {
         for detail in &statistics.verdict.details {
             self.console.say(&format!("- {}", detail.sentence));
         }
-        Ok(())
+        // What has gone wrong there is told only now, as the rest does not need it.
+        interpolated
     }
 
     /// Measures the way between the solutions of the two arms of the landscape, where it was asked for,

@@ -1,14 +1,15 @@
 //! Runs that are to be made, within a limit of time.
 
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::directory::Directory;
 use super::estimate::Times;
 use super::planned::Planned;
 use super::pool::{self, Host};
 use super::progress::{HowFar, Progress, Watch};
-use crate::flatness::{self, Flatness};
+use crate::console::duration;
+use crate::flatness::{self, Flatness, Unmeasured};
 use crate::past::PastRun;
 use crate::record::{Ended, Record};
 use crate::run::{Options, Run, Stop};
@@ -94,6 +95,9 @@ pub(super) fn make(
         let planned = jobs[job].planned;
         let folder = place.directory.join(&planned.folder);
         let watch = &mut Watch(&parts[job]);
+        if !jobs[job].trained {
+            place.directory.clear(planned)?;
+        }
         execute(&jobs[job], &folder, place.data_folder, &width.options, watch, &limits.runs)
     };
     let mut batch = Batch {
@@ -108,6 +112,7 @@ pub(super) fn make(
         error: None,
     };
     pool::run(width.jobs, &mut batch, &work);
+    batch.tell_if_none_fits();
     batch.error.map_or(Ok(()), Err)
 }
 
@@ -123,8 +128,7 @@ fn execute(
         let mut run = Run::new(job.planned.plan.clone(), options)?;
         let mut record = Record::create(folder, &run)?;
         match run.execute(&mut record, watch, stop) {
-            // A wish to stop after the last epoch leaves out what is measured then.
-            Ok(outcome) if outcome.ended == Ended::Finished && outcome.calibration.is_some() => {}
+            Ok(outcome) if outcome.ended == Ended::Finished => {}
             Ok(_) => return Ok(Ran::Stopped),
             Err(Error::NotFinite { .. }) => {
                 return PastRun::read(folder).map(|run| Ran::Failed(Box::new(run)));
@@ -136,6 +140,7 @@ fn execute(
     let Some((config, with_landscape)) = &job.planned.flatness else {
         return Ok(Ran::Finished(Box::new(run), None));
     };
+    flatness::forget(folder)?;
     match flatness::measure(&run, config, *with_landscape, data_folder, options, stop) {
         Ok(Some(found)) => {
             flatness::write(folder, &found)?;
@@ -143,7 +148,12 @@ fn execute(
         }
         Ok(None) => Ok(Ran::Stopped),
         // The network is too near to one whose loss is not finite.
-        Err(Error::Landscape(reason)) => Ok(Ran::Unmeasured(Box::new(run), reason.to_string())),
+        Err(Error::Landscape(error)) => {
+            let (config, with_landscape) = (config.clone(), *with_landscape);
+            let unmeasured = Unmeasured { config, with_landscape, reason: error.to_string() };
+            flatness::write_unmeasured(folder, &unmeasured)?;
+            Ok(Ran::Unmeasured(Box::new(run), unmeasured.reason))
+        }
         Err(error) => Err(error),
     }
 }
@@ -162,13 +172,31 @@ struct Batch<'a> {
 }
 
 impl Batch<'_> {
+    /// Seconds that a run will take, as far as is known.
+    fn expected(&self, job: usize) -> Option<f64> {
+        let Job { planned, work, trained } = self.jobs[job];
+        self.times.expected(planned, work, trained)
+    }
+
     /// Whether a run that begins now will end in time, as far as is known.
     fn fits(&self, job: usize) -> bool {
         let Some(deadline) = self.limits.deadline else { return true };
-        let Job { planned, work, trained } = self.jobs[job];
-        let expected = self.times.expected(planned, work, trained);
         let left = deadline.saturating_duration_since(Instant::now());
-        expected.is_none_or(|seconds| Duration::from_secs_f64(seconds.max(0.0)) <= left)
+        self.expected(job).is_none_or(|seconds| seconds <= left.as_secs_f64())
+    }
+
+    /// Says so where no run has begun because each is expected to take too long.
+    fn tell_if_none_fits(&self) {
+        if self.waiting.len() < self.jobs.len() || self.limits.stop.wished() {
+            return;
+        }
+        let expected = self.waiting.iter().filter_map(|job| self.expected(*job));
+        if let Some(seconds) = expected.min_by(f64::total_cmp) {
+            let seconds = duration(seconds);
+            self.progress.say(&format!(
+                "No run fits into the time that is left: the shortest is expected to take {seconds}."
+            ));
+        }
     }
 
     fn take(&mut self, job: usize, ran: &Ran) -> Result<()> {
@@ -176,7 +204,7 @@ impl Batch<'_> {
         if let Ran::Finished(run, _) | Ran::Unmeasured(run, _) = ran
             && !self.jobs[job].trained
         {
-            self.times.trained(planned, run);
+            self.times.trained(planned, &run.json);
         }
         if let Ran::Finished(_, flatness) = ran {
             self.times.measured(flatness.as_deref());
@@ -206,6 +234,10 @@ impl Host for Batch<'_> {
         }
     }
 
+    fn panicked(&mut self) {
+        self.limits.runs.wish();
+    }
+
     fn look(&mut self) {
         self.limits.are_reached();
         let all: f64 = self.jobs.iter().map(|job| job.work).sum();
@@ -213,5 +245,47 @@ impl Host for Batch<'_> {
         let rest = |job: &usize| self.jobs[*job].work * (1.0 - self.parts[*job].done());
         let running: f64 = self.running.iter().map(rest).sum();
         self.progress.show(1.0 - (waiting + running) / all.max(1.0), self.running.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::console::Console;
+    use crate::experiment::{ExperimentFile, Settings, planned};
+
+    #[test]
+    fn a_run_that_would_not_end_in_time_does_not_begin() {
+        let text = "name = \"e\"\nquestion = \"?\"\nseeds = [1]\nflatness = {}\n[base]\n\
+                    data.dataset = \"digits\"\nmodel.name = \"resnet-tiny\"\n\
+                    optimizer = { learning_rate = 0.05, sgd = {} }\n[[arm]]\nname = \"a\"\n";
+        let file = ExperimentFile::parse("e.toml", text).unwrap();
+        let grid = planned::grid(&file, &Settings::default(), &[]).unwrap();
+        let job = |work| Job { planned: &grid[0].1, work, trained: false };
+        let jobs = [job(1000.0), job(10.0)];
+        let mut times = Times::default();
+        times.took(&grid[0].1, 1.0, 60.0);
+        let next = |minutes: u64, times: &mut Times| {
+            let deadline = Instant::now() + Duration::from_secs(60 * minutes);
+            let mut batch = Batch {
+                jobs: &jobs,
+                waiting: vec![0, 1],
+                running: Vec::new(),
+                parts: &[HowFar::default(), HowFar::default()],
+                limits: &Limits::new(Stop::default(), Some(deadline)),
+                times,
+                progress: &Progress::new(Console::default()),
+                taken: &mut |_, _| Ok(()),
+                error: None,
+            };
+            batch.next()
+        };
+        // A minute a unit of work, and nothing known of measuring: 1,000 minutes and 10.
+        assert_eq!(next(2000, &mut times), Some(0));
+        assert_eq!(next(100, &mut times), Some(1), "the first that fits");
+        assert_eq!(next(9, &mut times), None);
+        assert_eq!(next(9, &mut Times::default()), Some(0), "nothing is known");
     }
 }

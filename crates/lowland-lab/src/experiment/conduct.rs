@@ -6,10 +6,12 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use super::batch::{Job, Limits};
-use super::directory::Directory;
+use super::datasets::Datasets;
+use super::directory::{Directory, Past};
 use super::estimate::{Times, cell, work};
 use super::planned::{self, Planned};
-use super::{Cell, ExperimentFile, ExperimentRecord, Settings, State, Summary};
+use super::search::Values;
+use super::{Cell, ExperimentFile, ExperimentRecord, Settings, State, Summary, Tuned};
 use crate::console::Console;
 use crate::machine::{Machine, Utc};
 use crate::record::Program;
@@ -20,8 +22,9 @@ use crate::{Error, Result};
 ///
 /// # Errors
 /// [`Error::Config`] for a mistake in the file, before anything runs; [`Error::OtherConfig`] where the
-/// directory holds a run of another config; [`Error::Busy`]; [`Error::NoTrial`]; and whatever stops a
-/// run but a loss that is not finite, which is recorded.
+/// directory holds a run of another config, and [`Error::OtherData`] where one of other data;
+/// [`Error::Busy`]; [`Error::NoTrial`]; and whatever stops a run but a loss that is not finite, which is
+/// recorded.
 pub fn run(
     file: &ExperimentFile,
     settings: &Settings,
@@ -30,9 +33,20 @@ pub fn run(
 ) -> Result<Summary> {
     let deadline = settings.max_hours.map(deadline).transpose()?.flatten();
     let trials = planned::trials(file, settings)?;
-    let grid = planned::grid(file, settings, &[])?;
-    let directory = Directory::open(&settings.folder, file)?;
-    let record = new_record(file, settings, &grid, &directory)?;
+    // What is wrong with the file is told before there is a directory.
+    planned::grid(file, settings, &[])?;
+    let directory = Directory::open(&settings.folder)?;
+    let earlier = directory.record()?;
+    let tuned = match &earlier {
+        Some(earlier) if file.tune().is_some() => earlier.tuned.clone(),
+        _ => Vec::new(),
+    };
+    let mut grid = planned::grid(file, settings, &tuned)?;
+    // Where something there is refused, the directory stays as it is.
+    look(&directory, file, &trials, &tuned, &mut grid)?;
+    let started = earlier.map(|earlier| earlier.started);
+    let record = new_record(file, settings, &grid, tuned, started);
+    directory.write_file(file)?;
     let mut conductor = Conductor {
         file,
         settings,
@@ -40,6 +54,7 @@ pub fn run(
         directory,
         record,
         times: Times::default(),
+        datasets: Datasets::default(),
         limits: Limits::new(stop.clone(), deadline),
     };
     conductor.write()?;
@@ -60,20 +75,41 @@ fn deadline(hours: f64) -> Result<Option<Instant>> {
     Ok(Instant::now().checked_add(limit))
 }
 
-/// The record before anything is done.
+/// Looks at all trials and runs, and notes how far the runs are. A run whose search has not chosen yet has
+/// no config to be compared with.
+fn look(
+    directory: &Directory,
+    file: &ExperimentFile,
+    trials: &[Vec<(Values, Planned)>],
+    tuned: &[Tuned],
+    grid: &mut [(Cell, Planned)],
+) -> Result<()> {
+    for (_, planned) in trials.iter().flatten() {
+        directory.past(planned)?;
+    }
+    for (cell, planned) in grid {
+        if file.tune().is_none() || tuned.iter().any(|tuned| tuned.arm == cell.arm) {
+            cell.state = directory.past(planned)?.state();
+        }
+    }
+    Ok(())
+}
+
+/// The record before anything more is done.
 fn new_record(
     file: &ExperimentFile,
     settings: &Settings,
     grid: &[(Cell, Planned)],
-    directory: &Directory,
-) -> Result<ExperimentRecord> {
+    tuned: Vec<Tuned>,
+    started: Option<String>,
+) -> ExperimentRecord {
     let now = Utc::now().rfc3339();
     let subset = settings.subset.map(|images| {
         format!(
             "Every run draws its training and validation images from {images} (--subset {images})."
         )
     });
-    Ok(ExperimentRecord {
+    ExperimentRecord {
         name: file.name().into(),
         title: file.title().into(),
         question: file.question().into(),
@@ -83,14 +119,14 @@ fn new_record(
         factors: file.factors().to_vec(),
         seeds: file.seeds().to_vec(),
         cells: grid.iter().map(|(cell, _)| cell.clone()).collect(),
-        tuned: Vec::new(),
+        tuned,
         changes: subset.into_iter().collect(),
         command: settings.command.clone(),
         program: Program::this(),
         machine: Machine::this(),
-        started: directory.record()?.map_or_else(|| now.clone(), |earlier| earlier.started),
+        started: started.unwrap_or_else(|| now.clone()),
         updated: now,
-    })
+    }
 }
 
 /// An experiment that is being run.
@@ -101,6 +137,7 @@ pub(super) struct Conductor<'a> {
     pub(super) directory: Directory,
     pub(super) record: ExperimentRecord,
     pub(super) times: Times,
+    pub(super) datasets: Datasets,
     pub(super) limits: Limits,
 }
 
@@ -109,6 +146,20 @@ impl Conductor<'_> {
     pub(super) fn write(&mut self) -> Result<()> {
         self.record.updated = Utc::now().rfc3339();
         self.directory.write(&self.record)
+    }
+
+    /// Takes from an earlier run how long it took, and what it learnt from.
+    pub(super) fn learn(&mut self, planned: &Planned, past: &Past) -> Result<()> {
+        match past {
+            Past::Nothing | Past::Failed | Past::Interrupted(None) => {}
+            // It is made anew, from the data that is there then.
+            Past::Interrupted(Some(json)) => self.times.trained(planned, json),
+            Past::Trained(run) | Past::Finished(run) => {
+                self.times.trained(planned, &run.json);
+                self.datasets.check(planned, &run.json.run.data)?;
+            }
+        }
+        Ok(())
     }
 
     fn summary(&self, trials_left: usize) -> Summary {
@@ -140,12 +191,14 @@ impl<'a> Job<'a> {
 pub(super) fn sizes<'a>(
     planned: impl Iterator<Item = &'a Planned>,
     options: &Options,
+    datasets: &mut Datasets,
 ) -> Result<HashMap<PathBuf, f64>> {
     let mut sizes = HashMap::new();
     for planned in planned {
         if let Entry::Vacant(entry) = sizes.entry(cell(planned).to_path_buf()) {
             let run = Run::new(planned.plan.clone(), &Options { workers: 0, ..options.clone() })?;
-            entry.insert(work(run.info(), 1));
+            datasets.check(planned, &run.info().data)?;
+            entry.insert(work(run.info(), 1.0));
         }
     }
     Ok(sizes)

@@ -5,12 +5,12 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::planned::Planned;
-use super::{ExperimentFile, ExperimentRecord};
-use crate::config::Differing;
-use crate::flatness::Flatness;
+use super::{ExperimentFile, ExperimentRecord, State};
+use crate::config::{ConfigFile, Differing};
+use crate::flatness::{self, Flatness, FlatnessConfig};
 use crate::output::{write_json, write_whole};
 use crate::past::{PastRun, read_json};
-use crate::record::Ended;
+use crate::record::{Ended, RunJson};
 use crate::{Error, Result};
 
 /// The directory of an experiment, locked for this process.
@@ -23,8 +23,10 @@ pub(super) struct Directory {
 /// What there is of a run.
 #[derive(Debug)]
 pub(super) enum Past {
-    /// Nothing, or nothing any more: what was interrupted has been removed.
+    /// Nothing.
     Nothing,
+    /// It was interrupted, and will be made anew. What it has recorded, if it came so far.
+    Interrupted(Option<Box<RunJson>>),
     /// It was trained, but not measured.
     Trained(Box<PastRun>),
     /// Nothing is left to do.
@@ -33,13 +35,24 @@ pub(super) enum Past {
     Failed,
 }
 
+impl Past {
+    /// How far the run is.
+    pub(super) fn state(&self) -> State {
+        match self {
+            Past::Nothing | Past::Interrupted(_) | Past::Trained(_) => State::Waiting,
+            Past::Finished(_) => State::Finished,
+            Past::Failed => State::Failed,
+        }
+    }
+}
+
 impl Directory {
     /// Takes a directory, which must not exist, be empty, or be of an experiment.
     ///
     /// # Errors
     /// [`Error::OutputExists`] where it holds something else, [`Error::Busy`] where another process
     /// has it, [`Error::File`] where it cannot be used.
-    pub(super) fn open(path: &Path, file: &ExperimentFile) -> Result<Directory> {
+    pub(super) fn open(path: &Path) -> Result<Directory> {
         fs::create_dir_all(path).map_err(Error::file("create the folder", path))?;
         let text = path.join("experiment.toml");
         if !text.exists() && !holds_at_most(path, &["experiment.lock"])? {
@@ -52,13 +65,17 @@ impl Directory {
             Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: path.to_path_buf() }),
             Err(TryLockError::Error(error)) => return Err(Error::file("lock", &lock_path)(error)),
         }
-        write_whole(&text, file.text().as_bytes())?;
         Ok(Directory { path: path.to_path_buf(), _lock: lock })
     }
 
     /// The place of something in it.
     pub(super) fn join(&self, below: &Path) -> PathBuf {
         self.path.join(below)
+    }
+
+    /// Writes the experiment's file.
+    pub(super) fn write_file(&self, file: &ExperimentFile) -> Result<()> {
+        write_whole(&self.path.join("experiment.toml"), file.text().as_bytes())
     }
 
     /// The record of an earlier process; none where there is none.
@@ -83,10 +100,11 @@ impl Directory {
         }
     }
 
-    /// What there is of a run. What was interrupted is removed, so that it can be run again.
+    /// What there is of a run. Nothing is changed.
     ///
     /// # Errors
-    /// [`Error::OtherConfig`] where there is a run of another config; what [`PastRun::read`] says.
+    /// [`Error::OtherConfig`] where there is a run of another config; what [`PastRun::read`] says of a
+    /// finished one.
     pub(super) fn past(&self, planned: &Planned) -> Result<Past> {
         let folder = self.join(&planned.folder);
         if !folder.exists() {
@@ -97,36 +115,51 @@ impl Directory {
             if !folder.join("config.toml").exists() && !holds_at_most(&folder, &[])? {
                 return Err(Error::OutputExists { path: folder });
             }
-            return remove(&folder);
+            return Ok(Past::Interrupted(None));
         }
-        let run = PastRun::read(&folder)?;
-        let differing = run.config.differing(planned.plan.config());
-        let failed = matches!(run.json.ended, Ended::Failed { diverged: true, .. });
-        // A wish to stop after the last epoch leaves out what is measured then.
-        let whole = run.is_finished() && run.json.calibration.is_some();
-        if !failed && !whole {
-            return remove(&folder);
-        }
+        let json: RunJson = read_json(&folder.join("run.json"))?;
+        let file = ConfigFile::read(&folder.join("config.toml"), &[])?;
+        let differing = file.config().differing(planned.plan.config());
         if !differing.is_empty() {
             return Err(Error::OtherConfig { path: folder, differing: in_words(&differing) });
         }
-        let run = Box::new(run);
-        Ok(match &planned.flatness {
-            _ if failed => Past::Failed,
-            Some((wanted, with_landscape)) => {
-                let measured = read_flatness(&folder)?;
-                let same = |flatness: &Flatness| {
-                    flatness.config == *wanted && (flatness.plane.is_some() || !with_landscape)
-                };
-                if measured.as_ref().is_some_and(same) {
-                    Past::Finished(run)
-                } else {
-                    Past::Trained(run)
-                }
-            }
-            None => Past::Finished(run),
-        })
+        // The other files of a run that was killed may be torn, and are not needed.
+        match &json.ended {
+            Ended::Failed { diverged: true, .. } => return Ok(Past::Failed),
+            Ended::Finished if json.calibration.is_some() => {}
+            _ => return Ok(Past::Interrupted(Some(Box::new(json)))),
+        }
+        let run = Box::new(PastRun::read(&folder)?);
+        let measured = match &planned.flatness {
+            Some((wanted, with_landscape)) => is_measured(&folder, wanted, *with_landscape)?,
+            None => true,
+        };
+        Ok(if measured { Past::Finished(run) } else { Past::Trained(run) })
     }
+
+    /// Removes what an interrupted run has left.
+    pub(super) fn clear(&self, planned: &Planned) -> Result<()> {
+        let folder = self.join(&planned.folder);
+        if !folder.exists() {
+            return Ok(());
+        }
+        fs::remove_dir_all(&folder).map_err(Error::file("remove the unfinished run", &folder))
+    }
+}
+
+/// Whether all was measured of a run's network that can be.
+fn is_measured(folder: &Path, wanted: &FlatnessConfig, with_landscape: bool) -> Result<bool> {
+    if let Some(found) = read_flatness(folder)?
+        && found.config.is_same_for_a_run(wanted, with_landscape)
+        && (found.plane.is_some() || !with_landscape)
+    {
+        return Ok(true);
+    }
+    let same = |found: flatness::Unmeasured| {
+        found.with_landscape == with_landscape
+            && found.config.is_same_for_a_run(wanted, with_landscape)
+    };
+    Ok(flatness::read_unmeasured(folder)?.is_some_and(same))
 }
 
 /// What was measured of a run's network, if it was.
@@ -135,16 +168,13 @@ pub(super) fn read_flatness(folder: &Path) -> Result<Option<Flatness>> {
     if path.exists() { read_json(&path).map(Some) } else { Ok(None) }
 }
 
-fn remove(folder: &Path) -> Result<Past> {
-    fs::remove_dir_all(folder).map_err(Error::file("remove the unfinished run", folder))?;
-    Ok(Past::Nothing)
-}
-
+/// Whether a folder holds nothing but these, and what a file was being written to when its writer was killed.
 fn holds_at_most(folder: &Path, names: &[&str]) -> Result<bool> {
     let entries = fs::read_dir(folder).map_err(Error::file("read the folder", folder))?;
     for entry in entries {
         let name = entry.map_err(Error::file("read the folder", folder))?.file_name();
-        if !names.iter().any(|allowed| name == *allowed) {
+        let half_written = name.to_string_lossy().starts_with(".writing-");
+        if !half_written && !names.iter().any(|allowed| name == *allowed) {
             return Ok(false);
         }
     }

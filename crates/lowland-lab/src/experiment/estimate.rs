@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use super::planned::Planned;
 use crate::flatness::Flatness;
-use crate::past::PastRun;
+use crate::record::{Ended, RunJson};
 use crate::run::RunInfo;
 
 /// Multiply-adds of a run: those of a forward pass, three times for an image that is trained on.
-pub(super) fn work(info: &RunInfo, epochs: usize) -> f64 {
-    epochs as f64 * info.data.work_of_an_epoch() as f64 * info.model.multiply_adds as f64
+pub(super) fn work(info: &RunInfo, epochs: f64) -> f64 {
+    epochs * info.data.work_of_an_epoch() as f64 * info.model.multiply_adds as f64
 }
 
 /// What runs have taken.
@@ -31,10 +31,17 @@ struct Trained {
 }
 
 impl Times {
-    /// A run was trained.
-    pub(super) fn trained(&mut self, planned: &Planned, run: &PastRun) {
-        let Some(seconds) = run.json.seconds else { return };
-        let work = work(&run.json.run, run.json.epochs_done);
+    /// A run was trained, to its end or until it was interrupted.
+    pub(super) fn trained(&mut self, planned: &Planned, json: &RunJson) {
+        let Some(seconds) = json.seconds else { return };
+        let work = work(&json.run, epochs_of(json));
+        if work > 0.0 {
+            self.took(planned, work, seconds);
+        }
+    }
+
+    /// So much work of a run took so long.
+    pub(super) fn took(&mut self, planned: &Planned, work: f64, seconds: f64) {
         let cell = cell(planned).to_path_buf();
         self.trained.push(Trained { cell, arm: planned.arm, work, seconds });
     }
@@ -45,14 +52,15 @@ impl Times {
     }
 
     /// Seconds that a run of so much work will take, with what is measured after it: by the runs of its
-    /// cell, else of its arm, else by all. None where nothing is known.
+    /// cell, else of its arm, else by all. None where nothing is known. What is measured counts for nothing
+    /// as long as none of it has been.
     pub(super) fn expected(&self, planned: &Planned, work: f64, trained: bool) -> Option<f64> {
         let training = if trained { 0.0 } else { self.rate(planned)? * work };
         let measuring = match &planned.flatness {
-            Some((_, with_landscape)) => self.measuring(*with_landscape),
-            None => Some(0.0),
+            Some((_, with_landscape)) => self.measuring(*with_landscape).unwrap_or(0.0),
+            None => 0.0,
         };
-        Some(training + measuring?)
+        Some(training + measuring)
     }
 
     /// Seconds for a multiply-add.
@@ -79,6 +87,16 @@ impl Times {
             alike.map(|(_, seconds)| *seconds).collect::<Vec<f64>>()
         };
         mean(&seconds(with_landscape)).or_else(|| mean(&seconds(!with_landscape)))
+    }
+}
+
+/// The epochs of a run, the part of one that was under way when it was interrupted included.
+fn epochs_of(json: &RunJson) -> f64 {
+    match json.ended {
+        Ended::Interrupted { epoch, batches_done, batches } => {
+            epoch.saturating_sub(1) as f64 + batches_done as f64 / batches.max(1) as f64
+        }
+        _ => json.epochs_done as f64,
     }
 }
 
@@ -117,12 +135,9 @@ mod tests {
         let grid = planned::grid(&file, &Settings::default(), &[]).unwrap();
         let [a0, a1, b0] = [0, 2, 4].map(|i| &grid[i].1);
         let mut times = Times::default();
-        let mut took = |planned: &Planned, seconds| {
-            let cell = cell(planned).to_path_buf();
-            times.trained.push(Trained { cell, arm: planned.arm, work: 10.0, seconds });
-        };
-        took(a0, 20.0);
-        took(a1, 60.0);
+        times.took(a0, 10.0, 20.0);
+        times.took(a1, 10.0, 60.0);
+        assert_eq!(times.expected(a0, 5.0, false), Some(10.0), "nothing has been measured yet");
         times.measured.push((false, 3.0));
         let expected = |planned: &Planned, trained| times.expected(planned, 5.0, trained);
         assert_eq!(expected(a0, false), Some(10.0 + 3.0));

@@ -30,7 +30,8 @@ impl Conductor<'_> {
             self.directory.forget_interpolation()?;
         }
         let width = self.settings.width(waiting.len());
-        let sizes = sizes(waiting.iter().map(|(i, _)| &grid[*i].1), &width.options)?;
+        let left = waiting.iter().map(|(i, _)| &grid[*i].1);
+        let sizes = sizes(left, &width.options, &mut self.datasets)?;
         let job = |(i, trained): &(usize, bool)| Job::of(&grid[*i].1, &sizes, *trained);
         let jobs: Vec<Job<'_>> = waiting.iter().map(job).collect();
         self.console.say(&format!(
@@ -67,23 +68,17 @@ impl Conductor<'_> {
         self.record.cells = grid.iter().map(|(cell, _)| cell.clone()).collect();
         let mut waiting = Vec::new();
         for (i, (_, planned)) in grid.iter().enumerate() {
-            let (state, run) = match self.directory.past(planned)? {
-                Past::Nothing => (State::Waiting, None),
-                Past::Trained(run) => (State::Waiting, Some(run)),
-                Past::Finished(run) => (State::Finished, Some(run)),
-                Past::Failed => (State::Failed, None),
-            };
-            self.record.cells[i].state = state;
-            if let Some(run) = &run {
-                self.times.trained(planned, run);
-            }
-            match state {
-                State::Waiting => waiting.push((i, run.is_some())),
-                State::Finished => {
+            let past = self.directory.past(planned)?;
+            self.record.cells[i].state = past.state();
+            self.learn(planned, &past)?;
+            match past {
+                Past::Nothing | Past::Interrupted(_) => waiting.push((i, false)),
+                Past::Trained(_) => waiting.push((i, true)),
+                Past::Finished(_) => {
                     let flatness = read_flatness(&self.directory.join(&planned.folder))?;
                     self.times.measured(flatness.as_ref());
                 }
-                State::Failed => {}
+                Past::Failed => {}
             }
         }
         Ok(waiting)

@@ -9,14 +9,17 @@
 //! | `tune/ARM/trial-01` … | the run directories of the search for an arm's hyper-parameters |
 //! | `runs/CELL/seed-1` … | the run directories of the grid; CELL is the arm, with the levels of the factors |
 //! | `runs/CELL/seed-1/flatness.json` | [`Flatness`](crate::flatness::Flatness) of that run's network |
+//! | `runs/CELL/seed-1/unmeasured.json` | [`Unmeasured`](crate::flatness::Unmeasured): why there is no `flatness.json` |
 //! | `interpolation.json` | [`Interpolation`](crate::flatness::Interpolation) between two networks |
 //! | `statistics.json` | [`Statistics`](crate::statistics::Statistics) of all finished runs |
-//! | `report.html`, `figures/`, `tables/` | what people look at |
+//! | `tables/` | the same, the curves and the surfaces for other programs; see [`tables`](crate::tables) |
+//! | `experiment.lock` | what keeps a second process out |
 
 mod after;
 mod batch;
 mod check;
 mod conduct;
+mod datasets;
 mod directory;
 mod estimate;
 mod file;

@@ -16,6 +16,8 @@ pub(super) trait Host {
     fn next(&mut self) -> Option<usize>;
     /// A piece of work is done.
     fn done(&mut self, job: usize, done: Self::Done);
+    /// A piece of work has panicked; the others are waited for.
+    fn panicked(&mut self);
     /// A moment has passed.
     fn look(&mut self);
 }
@@ -55,7 +57,10 @@ pub(super) fn run<H: Host>(width: usize, host: &mut H, work: &(dyn Fn(usize) -> 
             {
                 match running.swap_remove(at).1.join() {
                     Ok(done) => host.done(job, done),
-                    Err(panic) => std::panic::resume_unwind(panic),
+                    Err(panic) => {
+                        host.panicked();
+                        std::panic::resume_unwind(panic)
+                    }
                 }
             }
             host.look();
@@ -65,13 +70,18 @@ pub(super) fn run<H: Host>(width: usize, host: &mut H, work: &(dyn Fn(usize) -> 
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+    use std::time::Instant;
 
     use super::*;
 
+    #[derive(Default)]
     struct Numbers {
         next: usize,
         done: Vec<(usize, usize)>,
+        stopped: Arc<AtomicBool>,
     }
 
     impl Host for Numbers {
@@ -86,6 +96,10 @@ mod tests {
             self.done.push((job, done));
         }
 
+        fn panicked(&mut self) {
+            self.stopped.store(true, Ordering::SeqCst);
+        }
+
         fn look(&mut self) {}
     }
 
@@ -98,10 +112,27 @@ mod tests {
             now.fetch_sub(1, Ordering::SeqCst);
             job * job
         };
-        let mut host = Numbers { next: 0, done: Vec::new() };
+        let mut host = Numbers::default();
         run(3, &mut host, &work);
         host.done.sort_unstable();
         assert_eq!(host.done, (1..=20).map(|job| (job, job * job)).collect::<Vec<_>>());
         assert_eq!(most.into_inner(), 3);
+    }
+
+    #[test]
+    fn a_panic_stops_the_others_and_goes_on() {
+        let mut host = Numbers::default();
+        let (stopped, began) = (Arc::clone(&host.stopped), Instant::now());
+        let heard = AtomicBool::new(false);
+        let work = |job| {
+            assert_ne!(job, 1, "the first fails");
+            while !stopped.load(Ordering::SeqCst) && began.elapsed() < Duration::from_secs(4) {
+                thread::sleep(Duration::from_millis(1));
+            }
+            heard.fetch_or(stopped.load(Ordering::SeqCst), Ordering::SeqCst);
+            job
+        };
+        let panic = catch_unwind(AssertUnwindSafe(|| run(2, &mut host, &work)));
+        assert!(panic.is_err() && heard.into_inner());
     }
 }

@@ -41,12 +41,11 @@ impl Conductor<'_> {
     fn scores(&mut self, all: &[&Planned]) -> Result<Vec<Option<Score>>> {
         let mut scores = Vec::new();
         for planned in all {
-            scores.push(match self.directory.past(planned)? {
-                Past::Nothing => None,
-                Past::Trained(run) | Past::Finished(run) => {
-                    self.times.trained(planned, &run);
-                    Some(score(&run))
-                }
+            let past = self.directory.past(planned)?;
+            self.learn(planned, &past)?;
+            scores.push(match past {
+                Past::Nothing | Past::Interrupted(_) => None,
+                Past::Trained(run) | Past::Finished(run) => Some(score(&run)),
                 Past::Failed => Some(None),
             });
         }
@@ -62,8 +61,10 @@ impl Conductor<'_> {
         let waiting: Vec<usize> = (0..all.len()).filter(|i| scores[*i].is_none()).collect();
         let width = self.settings.width(waiting.len());
         // What is wrong with a run of the grid shows before the search begins.
-        sizes(grid.iter().map(|(_, planned)| planned), &width.options)?;
-        let sizes = sizes(waiting.iter().map(|i| all[*i]), &width.options)?;
+        let runs = grid.iter().map(|(_, planned)| planned);
+        sizes(runs, &width.options, &mut self.datasets)?;
+        let left = waiting.iter().map(|i| all[*i]);
+        let sizes = sizes(left, &width.options, &mut self.datasets)?;
         let jobs: Vec<Job<'_>> = waiting.iter().map(|i| Job::of(all[*i], &sizes, false)).collect();
         self.console.say(&format!(
             "{} of {} of the search, {} at once with {} each; then {}",
@@ -113,6 +114,7 @@ impl Conductor<'_> {
         scores: &[Option<Score>],
     ) -> Result<()> {
         let mut scores = scores.iter().map(|score| score.flatten());
+        self.record.tuned.clear();
         for (arm, trials) in self.file.arms().iter().zip(trials) {
             let scored = trials.iter().zip(scores.by_ref());
             let trial = |((values, _), val_acc): (&(Values, Planned), Score)| Trial {

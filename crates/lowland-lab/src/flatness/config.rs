@@ -46,6 +46,23 @@ impl Default for FlatnessConfig {
     }
 }
 
+impl FlatnessConfig {
+    /// Whether both measure the same of one run, surfaces being among it or not. Which arms have surfaces,
+    /// and whether there is a way between two, is not of one run.
+    pub(crate) fn is_same_for_a_run(&self, other: &FlatnessConfig, with_landscape: bool) -> bool {
+        let of_a_run = |config: &FlatnessConfig| {
+            let landscape = config.landscape.clone().filter(|_| with_landscape);
+            let landscape = landscape.map(|landscape| LandscapeConfig {
+                arms: Vec::new(),
+                interpolate: false,
+                ..landscape
+            });
+            FlatnessConfig { landscape, ..config.clone() }
+        };
+        of_a_run(self) == of_a_run(other)
+    }
+}
+
 /// Which surfaces around a solution are measured, in directions that are scaled as the filters are
 /// (Li et al. 2018, "Visualizing the Loss Landscape of Neural Nets", section 4).
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -99,5 +116,27 @@ impl From<StatisticsOf> for Normalisation {
             StatisticsOf::Running => Normalisation::Running,
             StatisticsOf::ReEstimated => Normalisation::ReEstimated,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_landscape_is_the_same_for_a_run_without_one() {
+        let plain = FlatnessConfig::default();
+        let landscape = |landscape| FlatnessConfig { landscape: Some(landscape), ..plain.clone() };
+        let with = landscape(LandscapeConfig::default());
+        let arms = vec!["a".into()];
+        let named = landscape(LandscapeConfig { arms, interpolate: false, ..Default::default() });
+        let fine = landscape(LandscapeConfig { points: 41, ..Default::default() });
+        for other in [&with, &named, &fine] {
+            assert!(plain.is_same_for_a_run(other, false));
+            assert!(!plain.is_same_for_a_run(other, true));
+        }
+        assert!(with.is_same_for_a_run(&named, true) && !with.is_same_for_a_run(&fine, true));
+        let images = FlatnessConfig { images: 10, ..with.clone() };
+        assert!(!with.is_same_for_a_run(&images, false));
     }
 }

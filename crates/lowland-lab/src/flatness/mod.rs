@@ -11,7 +11,10 @@ mod surfaces;
 
 pub use check::Impossible;
 pub use config::{FlatnessConfig, LandscapeConfig, StatisticsOf};
-pub use files::{read, read_interpolation, write, write_interpolation};
+pub(crate) use files::forget;
+pub use files::{
+    read, read_interpolation, read_unmeasured, write, write_interpolation, write_unmeasured,
+};
 pub use measure::measure;
-pub use record::{Along, Estimate, Flatness, Interpolation, Line, Plane, Spectrum};
+pub use record::{Along, Estimate, Flatness, Interpolation, Line, Plane, Spectrum, Unmeasured};
 pub use surfaces::interpolation;

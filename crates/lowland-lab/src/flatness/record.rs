@@ -1,4 +1,4 @@
-//! What was measured: the content of `flatness.json` and `interpolation.json`.
+//! What was measured: the content of `flatness.json`, `unmeasured.json` and `interpolation.json`.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +34,19 @@ pub struct Flatness {
     pub plane: Option<Plane>,
     /// How long the measurement took.
     pub seconds: f64,
+}
+
+/// Why nothing was measured of a run: the content of `unmeasured.json`, which then stands in the place of
+/// `flatness.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Unmeasured {
+    /// What was asked for.
+    pub config: FlatnessConfig,
+    /// Whether surfaces were among it.
+    pub with_landscape: bool,
+    /// What was in the way.
+    pub reason: String,
 }
 
 /// A number with its error: the residual of an eigenvalue, the standard error of a trace.
