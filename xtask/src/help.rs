@@ -9,6 +9,7 @@ Experiments (built in release form first, then run):
   experiment
            compare arms over seeds, from a TOML file: search, runs, measurements
   runs     list, show, compare and export what has been run
+  report   write the page of an experiment or of a run: verdict, curves, tables, landscapes
   data     list, import and describe datasets
   bench    time training and inference steps
   figures  draw the pictures of the book's chapters on methods

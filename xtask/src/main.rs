@@ -19,6 +19,7 @@ const LOWLAND: &[&str] = &[
     "train",
     "experiment",
     "runs",
+    "report",
     "demo",
     "data",
     "bench",

@@ -21,6 +21,7 @@ mod plan;
 pub mod range_test;
 mod record;
 pub mod registry;
+pub mod report;
 mod run;
 pub mod statistics;
 pub mod tables;
@@ -47,6 +48,8 @@ mod book {
     mod start {}
     #[doc = include_str!("../../../docs/src/experiments.md")]
     mod experiments {}
+    #[doc = include_str!("../../../docs/src/reports.md")]
+    mod reports {}
     #[doc = include_str!("../../../docs/src/add-a-stage.md")]
     mod add_a_stage {}
     #[doc = include_str!("../../../docs/src/add-an-op.md")]

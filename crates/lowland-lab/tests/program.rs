@@ -37,7 +37,7 @@ fn folder() -> tempfile::TempDir {
 #[test]
 fn every_command_explains_itself() {
     let folder = folder();
-    let commands: [&[&str]; 18] = [
+    let commands: [&[&str]; 19] = [
         &[],
         &["train"],
         &["experiment"],
@@ -46,6 +46,7 @@ fn every_command_explains_itself() {
         &["runs", "show"],
         &["runs", "compare"],
         &["runs", "export"],
+        &["report"],
         &["demo"],
         &["data"],
         &["data", "list"],

@@ -7,7 +7,7 @@ use super::{Cell, State};
 use crate::flatness::{self, LandscapeConfig};
 use crate::output::write_json;
 use crate::past::PastRun;
-use crate::{Error, Result, statistics, tables};
+use crate::{Error, Result, report, statistics, tables};
 
 impl Conductor<'_> {
     /// Makes what there is to be made of the runs that are done.
@@ -17,11 +17,14 @@ impl Conductor<'_> {
         let statistics = statistics::of(&self.record, &folder)?;
         write_json(&folder.join("statistics.json"), &statistics)?;
         tables::write(&folder)?;
+        let report = report::write(&folder)?;
         self.console.say(&format!("\n{}", statistics.verdict.headline));
         for detail in &statistics.verdict.details {
             self.console.say(&format!("- {}", detail.sentence));
         }
-        // What has gone wrong there is told only now, as the rest does not need it.
+        self.console.say(&format!("report: {}", report.display()));
+        // What has gone wrong on the way between the solutions is told only now, as the rest does not
+        // need it.
         interpolated
     }
 

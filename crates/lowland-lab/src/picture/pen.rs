@@ -71,6 +71,17 @@ impl<B: DrawingBackend> Pen<'_, B> {
             .map_err(failed)
     }
 
+    pub(super) fn ring(
+        &self,
+        at: (f64, f64),
+        colour: RGBColor,
+        radius: f64,
+        width: f64,
+    ) -> Result<()> {
+        let stroke = colour.stroke_width(self.length(width));
+        self.root.draw(&Circle::new(self.pixel(at), self.length(radius), stroke)).map_err(failed)
+    }
+
     /// A filled rectangle between two opposite corners.
     pub(super) fn rectangle(
         &self,

@@ -12,6 +12,7 @@ use crate::figures::Figures;
 use crate::flatness::FlatnessOf;
 use crate::lr_range::LrRange;
 use crate::methods::Methods;
+use crate::report::Report;
 use crate::runs::Runs;
 use crate::tables::Tables;
 use crate::zero_stability::ZeroStability;
@@ -37,6 +38,7 @@ pub enum Command {
     Flatness(FlatnessOf),
     LrRange(LrRange),
     Methods(Methods),
+    Report(Report),
     Tables(Tables),
     ZeroStability(ZeroStability),
 }

@@ -10,6 +10,7 @@ mod figures;
 mod flatness;
 mod lr_range;
 mod methods;
+mod report;
 mod runs;
 mod signals;
 mod tables;
@@ -36,6 +37,7 @@ fn main() -> ExitCode {
         Command::Flatness(options) => flatness::flatness(options),
         Command::LrRange(options) => lr_range::lr_range(options),
         Command::Methods(options) => methods::methods(options),
+        Command::Report(options) => report::report(options),
         Command::Tables(options) => tables::tables(options),
         Command::ZeroStability(options) => zero_stability::zero_stability(options),
     };

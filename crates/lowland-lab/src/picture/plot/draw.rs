@@ -15,6 +15,7 @@ pub(super) const SIZE: (u32, u32) = (1080, 760);
 const TEXT: f64 = 34.0;
 const LINE: f64 = 5.0;
 const DASH: f64 = 22.0;
+const DOT: f64 = 10.0;
 /// The share of the colour in a band.
 const BAND: f64 = 0.2;
 
@@ -74,9 +75,10 @@ fn legend<B: DrawingBackend>(plot: &Plot, pen: &Pen<'_, B>) -> Result<f64> {
             let (colour, dashed) = style(*colour);
             let ends = [(x, y), (x + SAMPLE, y)];
             match (mark, dashed) {
-                (Mark::Line, false) => pen.line(&ends, colour, LINE)?,
-                (Mark::Line, true) => pen.dashes(&ends, colour, LINE, 18.0)?,
-                (Mark::Dots, _) => pen.dot((x + SAMPLE / 2.0, y), colour, 10.0)?,
+                (Mark::Line | Mark::LineAndDots, false) => pen.line(&ends, colour, LINE)?,
+                (Mark::Line | Mark::LineAndDots, true) => pen.dashes(&ends, colour, LINE, 18.0)?,
+                (Mark::Dots, _) => pen.dot((x + SAMPLE / 2.0, y), colour, DOT)?,
+                (Mark::Rings, _) => pen.ring((x + SAMPLE / 2.0, y), colour, DOT, 3.0)?,
                 (Mark::Bars, _) => {
                     pen.rectangle((x + 14.0, y - 13.0), (x + 40.0, y + 13.0), colour)?
                 }
@@ -177,41 +179,71 @@ impl Frame {
         series: &Series,
         pen: &Pen<'_, B>,
     ) -> Result<()> {
-        let (colour, dashed) = style(series.colour);
         match series.mark {
-            Mark::Line => unbroken(plot, series).iter().try_for_each(|part| {
-                let points: Vec<_> = part.iter().map(|point| self.place(point.at)).collect();
-                match (points.as_slice(), dashed) {
-                    ([point], _) => pen.dot(*point, colour, 8.0),
-                    (points, false) => pen.line(points, colour, LINE),
-                    (points, true) => pen.dashes(points, colour, LINE, DASH),
-                }
-            }),
-            Mark::Dots => {
-                let named = matches!(plot.y.scale, Scale::Names(_));
-                for point in series.visible(&plot.x, &plot.y).flatten() {
-                    if let Some((low, high)) = point.spread {
-                        let along = |end: f64| {
-                            self.place(if named { (end, point.at.1) } else { (point.at.0, end) })
-                        };
-                        pen.line(&[along(low), along(high)], colour, LINE)?;
-                    }
-                    if self.holds(point.at) {
-                        pen.dot(self.place(point.at), colour, 10.0)?;
-                    }
-                }
-                Ok(())
+            Mark::Line => self.line(plot, series, pen),
+            Mark::Dots | Mark::Rings => self.dots(plot, series, pen),
+            Mark::LineAndDots => {
+                self.line(plot, series, pen)?;
+                self.dots(plot, series, pen)
             }
-            Mark::Bars => {
-                let points: Vec<Placed> = series.visible(&plot.x, &plot.y).flatten().collect();
-                let apart = points.windows(2).map(|pair| pair[1].at.0 - pair[0].at.0);
-                let half = 0.46 * apart.reduce(f64::min).unwrap_or(1.0);
-                points.iter().try_for_each(|Placed { at: (x, y), .. }| {
-                    let corners = [(x - half, 0.0), (x + half, *y)].map(|at| self.place(at));
-                    pen.rectangle(corners[0], corners[1], colour)
-                })
+            Mark::Bars => self.bars(plot, series, pen),
+        }
+    }
+
+    fn line<B: DrawingBackend>(
+        &self,
+        plot: &Plot,
+        series: &Series,
+        pen: &Pen<'_, B>,
+    ) -> Result<()> {
+        let (colour, dashed) = style(series.colour);
+        unbroken(plot, series).iter().try_for_each(|part| {
+            let points: Vec<_> = part.iter().map(|point| self.place(point.at)).collect();
+            match (points.as_slice(), dashed) {
+                ([point], _) => pen.dot(*point, colour, 8.0),
+                (points, false) => pen.line(points, colour, LINE),
+                (points, true) => pen.dashes(points, colour, LINE, DASH),
+            }
+        })
+    }
+
+    fn dots<B: DrawingBackend>(
+        &self,
+        plot: &Plot,
+        series: &Series,
+        pen: &Pen<'_, B>,
+    ) -> Result<()> {
+        let colour = style(series.colour).0;
+        let named = matches!(plot.y.scale, Scale::Names(_));
+        for point in series.visible(&plot.x, &plot.y).flatten() {
+            if let Some((low, high)) = point.spread {
+                let along = |end: f64| {
+                    self.place(if named { (end, point.at.1) } else { (point.at.0, end) })
+                };
+                pen.line(&[along(low), along(high)], colour, LINE)?;
+            }
+            match series.mark {
+                _ if !self.holds(point.at) => {}
+                Mark::Rings => pen.ring(self.place(point.at), colour, DOT, 3.0)?,
+                _ => pen.dot(self.place(point.at), colour, DOT)?,
             }
         }
+        Ok(())
+    }
+
+    fn bars<B: DrawingBackend>(
+        &self,
+        plot: &Plot,
+        series: &Series,
+        pen: &Pen<'_, B>,
+    ) -> Result<()> {
+        // Those without a value keep their place.
+        let apart = series.points.windows(2).map(|pair| pair[1].x - pair[0].x);
+        let half = 0.46 * apart.reduce(f64::min).unwrap_or(1.0);
+        series.visible(&plot.x, &plot.y).flatten().try_for_each(|Placed { at: (x, y), .. }| {
+            let corners = [(x - half, 0.0), (x + half, y)].map(|at| self.place(at));
+            pen.rectangle(corners[0], corners[1], style(series.colour).0)
+        })
     }
 }
 

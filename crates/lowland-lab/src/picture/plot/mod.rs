@@ -48,6 +48,10 @@ pub enum Mark {
     Line,
     /// Dots, with their spreads as whiskers.
     Dots,
+    /// Dots and whiskers with a line through them.
+    LineAndDots,
+    /// Rings, for single runs beside their mean.
+    Rings,
     /// Bars from zero, as wide as the points are apart.
     Bars,
 }
@@ -138,7 +142,7 @@ impl Plot {
 
     /// What the legend names, in order of appearance, each with the colour and the mark of its first
     /// series.
-    fn legend(&self) -> Vec<(&str, Option<usize>, Mark)> {
+    pub(crate) fn legend(&self) -> Vec<(&str, Option<usize>, Mark)> {
         let mut legend: Vec<(&str, Option<usize>, Mark)> = Vec::new();
         let guides = self.guides.iter().map(|guide| (guide.label.as_str(), None, Mark::Line));
         let series = self.series.iter().map(|s| (s.label.as_str(), s.colour, s.mark));
