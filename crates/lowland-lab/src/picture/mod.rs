@@ -58,7 +58,6 @@ pub fn draw_curves(title: &str, runs: &[Run<'_>], folder: &Path) -> Result<()> {
     if runs.is_empty() {
         return Ok(());
     }
-    surface::register_font()?;
     let figure = match runs.as_slice() {
         [run] => Figure::of_one(title, run),
         runs => Figure::of_many(title, runs),

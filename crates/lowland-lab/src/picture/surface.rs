@@ -14,8 +14,8 @@ const OVERSAMPLING: u32 = 3;
 /// [`Pen::text_shift`] of bitmaps.
 const TEXT_SHIFT: f64 = 0.216;
 
-/// Registers the font of bitmaps, once.
-pub(super) fn register_font() -> Result<()> {
+/// Registers the font of all figures, once.
+fn register_font() -> Result<()> {
     static REGISTERED: OnceLock<bool> = OnceLock::new();
     let font = include_bytes!("../../assets/DejaVuSans-latin.ttf");
     let registered = REGISTERED
@@ -38,6 +38,7 @@ pub(super) fn svg(
     size: (u32, u32),
     draw: impl FnOnce(&Pen<'_, SVGBackend<'_>>) -> Result<()>,
 ) -> Result<String> {
+    register_font()?;
     let mut text = String::new();
     {
         let root = SVGBackend::with_string(&mut text, size).into_drawing_area();
@@ -51,6 +52,7 @@ pub(super) fn png(
     size: (u32, u32),
     draw: impl FnOnce(&Pen<'_, BitMapBackend<'_>>) -> Result<()>,
 ) -> Result<Vec<u8>> {
+    register_font()?;
     let k = OVERSAMPLING;
     let (width, height) = (size.0 * k, size.1 * k);
     let mut large = vec![0u8; 3 * (width * height) as usize];

@@ -44,7 +44,6 @@ impl Contour {
     /// [`Error::File`](crate::Error::File) where a file cannot be written;
     /// [`Error::Picture`](crate::Error::Picture) where drawing fails.
     pub fn write(&self, folder: &Path) -> Result<()> {
-        surface::register_font()?;
         let png = surface::png(draw::SIZE, |pen| draw::contour(self, pen))?;
         write_whole(&folder.join(format!("{}.png", self.name)), &png)?;
         write_whole(&folder.join(format!("{}.svg", self.name)), self.svg()?.as_bytes())

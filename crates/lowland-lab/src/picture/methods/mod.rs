@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 
 use lowland_models::zero_stability::Scheme;
 
-use super::surface;
 use crate::output::write_whole;
 use crate::{Error, Result};
 use chart::Chart;
@@ -37,7 +36,6 @@ const FIGURES: [Figure; 8] = [
 /// # Errors
 /// [`Error::File`] where the file cannot be written; [`Error::Picture`] where drawing fails.
 pub fn draw_stability(scheme: &Scheme, path: &Path) -> Result<()> {
-    surface::register_font()?;
     write_whole(path, &stability::roots_of(scheme)?.png()?)
 }
 
@@ -49,7 +47,6 @@ pub fn draw_stability(scheme: &Scheme, path: &Path) -> Result<()> {
 /// fails.
 pub fn draw_methods(folder: &Path) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder).map_err(Error::file("create the folder", folder))?;
-    surface::register_font()?;
     let draw = |(name, make): &Figure| {
         let path = folder.join(name);
         write_whole(&path, &make()?.png()?)?;
