@@ -354,6 +354,26 @@ fn what_is_measured_anew_is_what_another_flatness_changes() {
     assert!(text.contains("2 runs are finished") && !text.contains("at once"), "{text}");
 }
 
+/// A run that was stopped says how long it would take.
+#[test]
+fn a_budget_that_is_shorter_than_a_run_starts_none_and_says_so() {
+    let (folder, out) = two_runs();
+    let json = out.join("runs/sgd/seed-1/run.json");
+    let seconds = PastRun::read(&out.join("runs/sgd/seed-1")).unwrap().json.seconds.unwrap();
+    // Stopped in the first of two epochs, one batch of five, after 1,000 s: 10,000 s for all.
+    let stopped = "\"interrupted\", \"epoch\": 1, \"batches_done\": 1, \"batches\": 5";
+    replace(&json, "\"finished\"", stopped);
+    replace(&json, &format!("\"seconds\": {seconds}"), "\"seconds\": 1000.0");
+    for _ in 0..2 {
+        let text = run(folder.path(), &["--out", "out", "--max-hours", "2.7"]);
+        for part in ["No run fits into the time that is left", "2 h 46 min", "1 run is left"] {
+            assert!(text.contains(part), "`{part}` is not in {text}");
+        }
+    }
+    let text = run(folder.path(), &["--out", "out", "--max-hours", "2.9"]);
+    assert!(text.contains("2 runs are finished") && !text.contains("left"), "{text}");
+}
+
 #[test]
 fn a_budget_of_no_time_starts_nothing_and_says_how_to_go_on() {
     let folder = folder(TINY);
@@ -366,12 +386,6 @@ fn a_budget_of_no_time_starts_nothing_and_says_how_to_go_on() {
         .unwrap();
     let text = run(folder.path(), &["--out", "long", "--max-hours", "0.0001"]);
     assert!(text.contains("12 runs are left"), "{text}");
-    // Started again, nothing begins that could not end, and nothing is forgotten of what was stopped.
-    for _ in 0..2 {
-        let text = run(folder.path(), &["--out", "long", "--max-hours", "0.0001"]);
-        assert!(text.contains("No run fits into the time that is left"), "{text}");
-        assert!(text.contains("12 runs are left"), "{text}");
-    }
 }
 
 #[test]
