@@ -17,8 +17,17 @@ impl StateDict {
     pub fn read(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = std::fs::read(path).map_err(|source| file_error("read", path, source))?;
+        StateDict::from_bytes(&bytes, path)
+    }
+
+    /// Reads the bytes of a safetensors file; `path` is where they come from, for messages.
+    ///
+    /// # Errors
+    /// As [`StateDict::read`].
+    pub fn from_bytes(bytes: &[u8], path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
         let format = |message: String| Error::Format { path: path.to_owned(), message };
-        let file = SafeTensors::deserialize(&bytes).map_err(|error| {
+        let file = SafeTensors::deserialize(bytes).map_err(|error| {
             format(format!("not a complete safetensors file of {} bytes: {error}", bytes.len()))
         })?;
         let mut state = StateDict::default();
@@ -45,7 +54,19 @@ impl StateDict {
     /// fill its shape.
     pub fn write(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
-        let format = |message: String| Error::Format { path: path.to_owned(), message };
+        let bytes = self.to_bytes().map_err(|error| match error {
+            Error::Format { message, .. } => Error::Format { path: path.to_owned(), message },
+            error => error,
+        })?;
+        write_atomically(path, &bytes).map_err(|source| file_error("write", path, source))
+    }
+
+    /// The bytes of a safetensors file.
+    ///
+    /// # Errors
+    /// [`Error::Format`] where a tensor's values do not fill its shape.
+    pub fn to_bytes(&self) -> Result<Vec<u8>> {
+        let format = |message: String| Error::Format { path: "state dict".into(), message };
         for (name, tensor) in &self.tensors {
             let elements = tensor.shape.iter().try_fold(1usize, |n, &e| n.checked_mul(e));
             if elements != Some(tensor.values.len()) {
@@ -53,9 +74,8 @@ impl StateDict {
                 return Err(format(format!("{len} values of `{name}` do not fill {shape:?}")));
             }
         }
-        let bytes = safetensors::serialize(&self.tensors, None)
-            .map_err(|error| format(format!("cannot be laid out as safetensors: {error}")))?;
-        write_atomically(path, &bytes).map_err(|source| file_error("write", path, source))
+        safetensors::serialize(&self.tensors, None)
+            .map_err(|error| format(format!("cannot be laid out as safetensors: {error}")))
     }
 }
 
