@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::config::ConfigError;
+use crate::finite::NotFinite;
 
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -137,28 +138,9 @@ pub enum Error {
         reason: String,
     },
 
-    /// The loss is infinite or not a number.
-    #[error(
-        "the loss is {loss} on the {images} images at step {step} (epoch {epoch}, batch {batch}), with \
-         learning rate {lr:e}; {parameter}; try a smaller learning rate or a warm-up"
-    )]
-    NotFinite {
-        /// The loss.
-        loss: f64,
-        /// On which images it was found: those of training before the step, those of validation and
-        /// test after it.
-        images: &'static str,
-        /// The step of the run, from 1.
-        step: u64,
-        /// The epoch, from 1.
-        epoch: usize,
-        /// The batch of the epoch, from 1.
-        batch: usize,
-        /// The learning rate of the step.
-        lr: f64,
-        /// Which parameter is not finite either.
-        parameter: String,
-    },
+    /// A loss, a gradient, a running statistic or a parameter is infinite or not a number.
+    #[error(transparent)]
+    NotFinite(Box<NotFinite>),
 
     /// A picture cannot be drawn.
     #[error("the picture cannot be drawn: {0}")]
@@ -242,6 +224,7 @@ from! {
     Landscape: lowland_landscape::Error,
     Engine: lowland_core::Error,
     Device: lowland_cuda::OpenError,
+    NotFinite: NotFinite,
 }
 
 /// What to do about an error of the system.

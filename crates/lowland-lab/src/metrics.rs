@@ -180,9 +180,9 @@ mod tests {
     #[test]
     fn means_are_over_images_not_over_batches() {
         let mut running = Running::default();
-        running.add(&Scored { loss: 1.0, correct: 3, slope: None }, 3);
+        running.add(&Scored { loss: 1.0, correct: 3, slope: None, fault: None }, 3);
         assert_eq!(running.slope(), None);
-        running.add(&Scored { loss: 5.0, correct: 0, slope: Some(8.0) }, 1);
+        running.add(&Scored { loss: 5.0, correct: 0, slope: Some(8.0), fault: None }, 1);
         assert_eq!((running.loss(), running.accuracy(), running.images()), (2.0, 0.75, 4));
         assert_eq!(running.slope(), Some(2.0));
     }

@@ -85,7 +85,7 @@ pub enum Ended {
     Range,
     /// The mean loss grew to four times its minimum.
     Diverged,
-    /// The loss was not finite.
+    /// The loss, a gradient or a parameter was not finite.
     NotFinite,
     /// Somebody stopped it.
     Stopped,

@@ -1,17 +1,18 @@
 //! A network with its optimizer on a device: one training step, one evaluation step.
 
 use lowland_core::{Clock, DType, Element};
-use lowland_models::{CrossEntropy, Model, Pass, Role};
+use lowland_models::{Arena, CrossEntropy, Model, Pass, Role};
 use lowland_optim::deformation::DeformedLoss;
 use lowland_optim::{ArenaOptimizer, ArenaParam, GroupSpec};
 use lowland_tensor::{Device, Tensor};
 
 use crate::Result;
+use crate::finite::{Fault, Sums};
 use crate::metrics::count_correct;
 use crate::plan::Groups;
 
 /// What a batch gave.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Scored {
     /// The mean loss over its images.
     pub loss: f64,
@@ -19,6 +20,8 @@ pub struct Scored {
     pub correct: usize,
     /// f'(L), which the gradients of the step were multiplied by; none without a deformation.
     pub slope: Option<f64>,
+    /// The first that was not finite, of loss, gradients, running statistics and parameters.
+    pub fault: Option<Fault>,
 }
 
 /// Images `[N, H, W, C]` and labels `[N]` in host memory.
@@ -40,6 +43,7 @@ pub struct Trainer {
     optimizer: ArenaOptimizer,
     loss: CrossEntropy,
     deformation: Option<Deformation>,
+    sums: Sums,
     logits: Vec<f32>,
 }
 
@@ -90,7 +94,8 @@ impl Trainer {
         let optimizer =
             ArenaOptimizer::new(backend, DType::F32, store.params().len(), params, groups)?;
         let loss = CrossEntropy { label_smoothing };
-        Ok(Trainer { device, model, optimizer, loss, deformation: None, logits: Vec::new() })
+        let (sums, logits) = (Sums::new(&model.store)?, Vec::new());
+        Ok(Trainer { device, model, optimizer, loss, deformation: None, sums, logits })
     }
 
     /// This trainer with the gradients of each step clipped by their norm, those of all parameters
@@ -132,8 +137,11 @@ impl Trainer {
         &self.logits
     }
 
-    /// One training step. Where the loss is not finite it is returned and nothing is updated. The loss
-    /// that is returned is never the deformed one.
+    /// One training step. The loss that is returned is never the deformed one.
+    ///
+    /// Where the loss, a gradient or a running statistic is not finite, [`Scored::fault`] says so, and
+    /// neither parameters nor the optimizer have changed; running statistics have. Where a parameter is
+    /// not finite after the update, it says that.
     ///
     /// # Errors
     /// Whatever the network, the backend and the optimizer say.
@@ -144,11 +152,15 @@ impl Trainer {
         let loss = self.loss.forward(&logits, &labels)?;
         let mut scored = self.score(&logits, &loss, batch.labels)?;
         drop((images, labels, logits));
-        if scored.loss.is_finite() {
+        let store = &self.model.store;
+        if scored.fault.is_none() {
             scored.slope = self.deformation.as_ref().map(|d| d.slope(scored.loss, clock));
             loss.backward_scaled(scored.slope.unwrap_or(1.0))?;
-            let store = &self.model.store;
+            scored.fault = self.sums.find_non_finite(store, &[Arena::Grads, Arena::Stats])?;
+        }
+        if scored.fault.is_none() {
             self.optimizer.step(clock, store.params(), store.grads())?;
+            scored.fault = self.sums.find_non_finite(store, &[Arena::Params])?;
         }
         Ok(scored)
     }
@@ -186,6 +198,8 @@ impl Trainer {
     fn score(&mut self, logits: &Tensor, loss: &Tensor, labels: &[u32]) -> Result<Scored> {
         self.logits.resize(logits.shape().len(), 0.0);
         self.device.download(logits.buffer(), f32::host_mut(&mut self.logits))?;
-        Ok(Scored { loss: loss.item()?, correct: count_correct(&self.logits, labels), slope: None })
+        let (loss, correct) = (loss.item()?, count_correct(&self.logits, labels));
+        let fault = (!loss.is_finite()).then_some(Fault::Loss(loss));
+        Ok(Scored { loss, correct, slope: None, fault })
     }
 }

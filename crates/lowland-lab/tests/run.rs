@@ -8,8 +8,8 @@ use std::path::Path;
 
 use common::{SMALL, assert_picture, metrics, run_json};
 use lowland_lab::{
-    Change, ConfigFile, Ended, EpochMetrics, Error, Observer, Options, Outcome, PastRun, Plan,
-    Position, Record, Result, Run, Stop, weights_of,
+    Change, ConfigFile, Ended, EpochMetrics, Error, Fault, NotFinite, Observer, Options, Outcome,
+    PastRun, Plan, Position, Record, Result, Run, Stop, weights_of,
 };
 
 fn run(
@@ -186,21 +186,27 @@ fn without_validation_images_nothing_is_selected_by_them() {
     assert_picture(&folder.path().join("curves.png"));
 }
 
+/// What a run of these changes stopped at.
+fn not_finite(sets: &[&str], folder: &Path) -> (NotFinite, Error) {
+    let error = run(sets, &options(1, 0), folder, &mut ()).unwrap_err();
+    let Error::NotFinite(found) = &error else { panic!("{error}") };
+    (NotFinite::clone(found), error)
+}
+
 #[test]
-fn a_loss_that_is_not_finite_stops_the_run_and_names_the_step() {
+fn a_number_that_is_not_finite_stops_the_run_and_names_the_step() {
     let folder = tempfile::tempdir().unwrap();
     let sets = ["optimizer.learning_rate=1e30", "schedule=constant"];
-    let error = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap_err();
-    let Error::NotFinite { loss, step, epoch, images, .. } = error else { panic!("{error}") };
-    assert!(!loss.is_finite() && step >= 2 && epoch == 1, "{step}");
-    assert_eq!(images, "training");
+    let (NotFinite { step, epoch, batch, images, .. }, error) = not_finite(&sets, folder.path());
+    assert_eq!((images, epoch, step), ("training", 1, batch as u64));
+    assert!(step >= 2, "{error}");
     assert_eq!(error.exit_code(), 1);
     assert!(
-        error.to_string().contains(&format!("at step {step} (epoch 1, batch {step})")),
+        error.to_string().contains(&format!(" step {step} (epoch 1, batch {step})")),
         "{error}"
     );
     let json = run_json(folder.path());
-    assert_eq!(json["status"], "failed");
+    assert_eq!((&json["status"], &json["diverged"]), (&"failed".into(), &true.into()));
     assert_eq!(json["reason"], error.to_string());
     assert_eq!(json["epochs_done"], 0);
     assert!(metrics(folder.path()).is_empty());
@@ -219,11 +225,9 @@ fn a_last_step_that_breaks_the_network_is_not_scored() {
             "optimizer.learning_rate=1e30",
             "schedule=constant",
         ];
-        let error = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap_err();
-        let Error::NotFinite { loss, step: 1, images: found, .. } = error else {
-            panic!("{error}")
-        };
-        assert!(!loss.is_finite() && found == images, "{error}");
+        let (found, error) = not_finite(&sets, folder.path());
+        assert!(matches!(found.fault, Fault::Loss(loss) if !loss.is_finite()), "{error}");
+        assert_eq!((found.step, found.images), (1, images));
         assert_eq!(error.exit_code(), 1);
         let json = run_json(folder.path());
         assert_eq!((&json["status"], &json["epochs_done"]), (&"failed".into(), &0.into()));
@@ -243,7 +247,7 @@ fn a_failure_after_warm_epochs_keeps_what_was_measured() {
         "schedule={multi_step={milestones=[{epochs=2}], gamma=1e33}}",
     ];
     let error = run(&sets, &options(1, 0), folder.path(), &mut ()).unwrap_err();
-    assert!(matches!(error, Error::NotFinite { epoch: 3, .. }), "{error}");
+    assert!(matches!(&error, Error::NotFinite(found) if found.epoch == 3), "{error}");
     let json = run_json(folder.path());
     assert_eq!((&json["epochs_done"], &json["weights_epoch"]), (&2.into(), &2.into()));
     assert_eq!(json["memory"]["fresh_allocations_after_first_epoch"], 0);

@@ -30,7 +30,8 @@ pub use module::Module;
 pub use pass::{Pass, Statistics};
 pub use state_dict::{LoadReport, StateDict, StateTensor};
 pub use store::{
-    Param, ParamEntry, ParamStore, Role, Scope, Snapshot, Stat, StatEntry, StoreBuilder,
+    Arena, NonFinite, Param, ParamEntry, ParamStore, Role, Scope, Snapshot, Stat, StatEntry,
+    StoreBuilder,
 };
 pub use values::Values;
 pub use zoo::ModelConfig;

@@ -3,7 +3,7 @@
 mod common;
 
 use lowland_core::{Buffer, DType, Shape};
-use lowland_models::{Init, ModelConfig, ParamStore, Pass, Role, StoreBuilder};
+use lowland_models::{Arena, Init, ModelConfig, ParamStore, Pass, Role, StoreBuilder, Values};
 
 /// A store of three tensors of sizes that leave gaps, declared in this order.
 fn store(order: [usize; 3], dtype: DType, seed: u64) -> ParamStore {
@@ -14,7 +14,7 @@ fn store(order: [usize; 3], dtype: DType, seed: u64) -> ParamStore {
             [("a", Shape::from([5])), ("b", Shape::from([3, 7])), ("c", Shape::from([64]))][i];
         root.scope("x").param(name, shape, Role::Bias, Init::Normal { std: 1.0 });
     }
-    root.stat("s", Shape::from([2]), 1.5);
+    root.scope("x").stat("s", Shape::from([2]), 1.5);
     builder.build(&common::device(), dtype, seed).unwrap()
 }
 
@@ -26,7 +26,7 @@ fn slices_are_aligned_and_gaps_hold_zeros() {
         assert_eq!(store.entries().iter().map(|e| e.offset).collect::<Vec<_>>(), offsets);
         assert_eq!((store.params().len(), store.grads().len()), (len, len));
         assert_eq!(store.stats().len(), Buffer::aligned_len(2, dtype));
-        let values = lowland_models::Values::download(&**store.device(), store.params()).unwrap();
+        let values = Values::download(&**store.device(), store.params()).unwrap();
         let values = values.to_f64();
         for (i, value) in values.iter().enumerate() {
             let used =
@@ -108,13 +108,33 @@ fn a_module_is_evaluated_with_the_numbers_it_is_handed() {
 }
 
 #[test]
-fn the_first_parameter_that_is_not_finite_is_found() {
-    let store = store([0, 1, 2], DType::F32, 0);
-    assert_eq!(store.first_non_finite(store.params()).unwrap(), None);
-    let mut values: Vec<f32> = store.device().to_vec(store.params()).unwrap();
-    values[150] = f32::NAN;
-    values[64 + 20] = f32::INFINITY;
-    let arena = store.device().buffer_from(&values).unwrap();
-    assert_eq!(&*store.first_non_finite(&arena).unwrap().unwrap().name, "x.b");
-    assert!(store.first_non_finite(store.stats()).is_err());
+fn the_first_number_that_is_not_finite_is_found() {
+    for dtype in [DType::F32, DType::F64] {
+        let store = store([0, 1, 2], dtype, 0);
+        for arena in [Arena::Params, Arena::Grads, Arena::Stats] {
+            assert_eq!(store.first_non_finite(arena).unwrap(), None);
+        }
+        // The second of three tensors, of 3x7, and the third, of 64: `x.b` and `x.c`.
+        let break_at = |arena, places: [(usize, f64); 2]| {
+            let buffer = store.arena(arena);
+            let values = Values::download(&**store.device(), buffer).unwrap();
+            let mut values = values.to_f64();
+            places.into_iter().for_each(|(at, value)| values[at] = value);
+            let values = match dtype {
+                DType::F32 => Values::F32(values.iter().map(|&v| v as f32).collect()),
+                _ => Values::F64(values),
+            };
+            values.upload(&**store.device(), buffer).unwrap();
+            store.first_non_finite(arena).unwrap().unwrap()
+        };
+        let [_, b, c] = [0, 1, 2].map(|i| store.entries()[i].offset);
+        let found = break_at(Arena::Params, [(c + 22, f64::NAN), (b + 20, f64::INFINITY)]);
+        assert_eq!((&*found.name, found.index), ("x.b", vec![2, 6]));
+        assert_eq!(found.value, f64::INFINITY);
+        let found = break_at(Arena::Grads, [(c + 63, f64::NAN), (c + 22, f64::NEG_INFINITY)]);
+        assert_eq!((&*found.name, found.index, found.value), ("x.c", vec![22], -f64::INFINITY));
+        let found = break_at(Arena::Stats, [(1, f64::NAN), (0, 3.0)]);
+        assert_eq!((&*found.name, found.index), ("x.s", vec![1]));
+        assert!(found.value.is_nan());
+    }
 }

@@ -65,10 +65,10 @@ impl Run {
         for batch in self.loaders.train.epoch(0) {
             let batch = batch?;
             let scored = self.trainer.score_as_trained(&images(&batch))?;
-            if !scored.loss.is_finite() {
-                return Err(self.not_finite(scored.loss, "training", 1, 0));
-            }
             running.add(&scored, batch.len());
+            if let Some(fault) = scored.fault {
+                return Err(self.not_finite(fault, "training", 1, 0));
+            }
             if stop.wished() {
                 return Ok(None);
             }

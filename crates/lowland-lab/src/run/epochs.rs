@@ -6,6 +6,7 @@ use lowland_core::Clock;
 use lowland_data::{Batch, Loader};
 
 use super::{DataInfo, Observer, Position, Run, Stop};
+use crate::finite::{Fault, NotFinite};
 use crate::metrics::{EpochMetrics, Running};
 use crate::record::{Ended, Record};
 use crate::trainer::Images;
@@ -88,8 +89,8 @@ impl Run {
             let clock = self.clock(epoch, done.batches);
             *lr = clock.lr;
             let scored = self.trainer.step(&images(&batch), &clock)?;
-            if !scored.loss.is_finite() {
-                return Err(self.not_finite(scored.loss, "training", epoch, done.batches));
+            if let Some(fault) = &scored.fault {
+                return Err(self.not_finite(fault.clone(), "training", epoch, done.batches));
             }
             done.running.add(&scored, batch.len());
             done.batches += 1;
@@ -147,9 +148,9 @@ impl Run {
         for batch in loader.epoch(0) {
             let batch = batch?;
             let scored = self.trainer.evaluate(&images(&batch))?;
-            if !scored.loss.is_finite() {
+            if let Some(fault) = &scored.fault {
                 let last = self.info.steps_per_epoch - 1;
-                return Err(self.not_finite(scored.loss, at.images, at.epoch, last));
+                return Err(self.not_finite(fault.clone(), at.images, at.epoch, last));
             }
             running.add(&scored, batch.len());
             observer.evaluated(self.work_done(at.epoch, at.before + running.images()));
@@ -181,23 +182,16 @@ impl Run {
         (done / self.info.epochs as f64).min(1.0)
     }
 
-    /// The error of a loss at the step that follows `batches` batches of an epoch.
+    /// The error of what was not finite at the step that follows `batches` batches of an epoch.
     pub(super) fn not_finite(
         &self,
-        loss: f64,
+        fault: Fault,
         images: &'static str,
         epoch: usize,
         batches: usize,
     ) -> Error {
-        let Clock { step, lr, .. } = self.clock(epoch, batches);
-        let store = &self.trainer.model().store;
-        let parameter = match store.first_non_finite(store.params()) {
-            Ok(Some(entry)) => {
-                format!("the first parameter that is not finite is `{}`", entry.name)
-            }
-            _ => "all parameters are finite".into(),
-        };
-        Error::NotFinite { loss, images, step, epoch, batch: batches + 1, lr, parameter }
+        let (Clock { step, lr, .. }, batch) = (self.clock(epoch, batches), batches + 1);
+        NotFinite { fault, images, step, epoch, batch, lr, checkpoint: None }.into()
     }
 }
 

@@ -8,8 +8,8 @@ use crate::Result;
 use crate::range_test::{Ended, Point, RangeTest, Recorder};
 
 impl Run {
-    /// Trains at the learning rates of a range test, until they are done, the loss has grown too far or
-    /// is not finite, or a stop is wished. The schedule of the config has no part in it. The run is used
+    /// Trains at the learning rates of a range test, until they are done, the loss has grown too far,
+    /// a number is not finite, or a stop is wished. The schedule of the config has no part in it. The run is used
     /// up.
     ///
     /// # Errors
@@ -34,6 +34,9 @@ impl Run {
                 let scored = self.trainer.step(&images(&batch), &clock)?;
                 if let Some(ended) = recorder.add(clock.lr, scored.loss) {
                     return Ok((recorder.into_points(), ended));
+                }
+                if scored.fault.is_some() {
+                    return Ok((recorder.into_points(), Ended::NotFinite));
                 }
                 if stop.wished() {
                     return Ok((recorder.into_points(), Ended::Stopped));

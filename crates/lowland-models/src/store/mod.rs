@@ -1,6 +1,7 @@
 //! The numbers of a model, in arenas.
 
 mod builder;
+mod finite;
 mod snapshot;
 
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use lowland_core::{Buffer, DType, Error, Result, Shape};
 use lowland_tensor::Device;
 
 pub use builder::{Scope, StoreBuilder};
+pub use finite::{Arena, NonFinite};
 pub use snapshot::Snapshot;
 
 use crate::{Fusion, Values};
@@ -206,23 +208,6 @@ impl ParamStore {
     /// [`Error::Invalid`] where the store has no such parameter.
     pub fn grad_of(&self, param: &Param) -> Result<Vec<f64>> {
         Ok(Values::download(&*self.device, &self.grad_slice(param)?)?.to_f64())
-    }
-
-    /// The first parameter for which `arena`, either [`ParamStore::params`] or
-    /// [`ParamStore::grads`], holds a NaN or an infinity. Downloads the arena.
-    ///
-    /// # Errors
-    /// [`Error::Range`] where the arena is not laid out like this store.
-    pub fn first_non_finite(&self, arena: &Buffer) -> Result<Option<&ParamEntry>> {
-        if arena.len() != self.params.len() {
-            let (start, len, available) = (0, self.params.len(), arena.len());
-            return Err(Error::Range { start, len, available });
-        }
-        let values = Values::download(&*self.device, arena)?.to_f64();
-        Ok(self.entries.iter().find(|entry| {
-            let range = entry.offset..entry.offset + entry.shape.len();
-            values[range].iter().any(|v| !v.is_finite())
-        }))
     }
 
     /// The parameter's slice of the arena of parameters.

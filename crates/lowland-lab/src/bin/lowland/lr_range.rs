@@ -104,7 +104,7 @@ fn conclusion(report: &RangeReport) -> String {
     let ended = match report.ended {
         Ended::Range => "The range was tried to its end.",
         Ended::Diverged => "The mean loss exceeded four times its minimum.",
-        Ended::NotFinite => "The loss was not finite.",
+        Ended::NotFinite => "The loss, a gradient or a parameter was not finite.",
         Ended::Stopped => "The test was stopped.",
     };
     let (Some(steepest), Some(minimum)) = (report.steepest, report.minimum) else {

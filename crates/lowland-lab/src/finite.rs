@@ -1,0 +1,182 @@
+//! Numbers that are not finite: found before they do harm, and told with their place.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use lowland_core::op::{Op, Reduce, ReduceKind};
+use lowland_core::{Buffer, DType, Element, Shape};
+use lowland_models::{NonFinite, ParamStore, store::Arena};
+
+use crate::Result;
+
+/// What of a training step, or of an evaluation, is a NaN or an infinity.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Fault {
+    /// The loss.
+    Loss(f64),
+    /// A gradient of the loss.
+    Gradient(NonFinite),
+    /// A running statistic, which the forward pass has moved.
+    Statistic(NonFinite),
+    /// A parameter, which the update has moved.
+    Parameter(NonFinite),
+}
+
+impl Fault {
+    fn of(arena: Arena, found: NonFinite) -> Fault {
+        match arena {
+            Arena::Params => Fault::Parameter(found),
+            Arena::Grads => Fault::Gradient(found),
+            Arena::Stats => Fault::Statistic(found),
+        }
+    }
+}
+
+impl fmt::Display for Fault {
+    /// A sentence without its end: "the gradient of `fc.weight` is NaN at [0, 3]".
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (what, found) = match self {
+            Fault::Loss(loss) => return write!(f, "the loss is {loss}"),
+            Fault::Gradient(found) => ("gradient of", found),
+            Fault::Statistic(found) => ("running statistic", found),
+            Fault::Parameter(found) => ("parameter", found),
+        };
+        let NonFinite { name, index, value } = found;
+        write!(f, "the {what} `{name}` is {value} at {index:?}")
+    }
+}
+
+/// A number that is not finite, and where in a run it was found.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotFinite {
+    /// What is not finite.
+    pub fault: Fault,
+    /// On which images it was found: those of training in a step; those of validation and test after
+    /// the last step of an epoch.
+    pub images: &'static str,
+    /// The step of the run, from 1.
+    pub step: u64,
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// The batch of the epoch, from 1.
+    pub batch: usize,
+    /// The learning rate of the step.
+    pub lr: f64,
+    /// The last checkpoint, which was written before anything was not finite; none where there is
+    /// none.
+    pub checkpoint: Option<PathBuf>,
+}
+
+impl fmt::Display for NotFinite {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let NotFinite { fault, images, step, epoch, batch, lr, checkpoint } = self;
+        write!(f, "{fault}")?;
+        if let Fault::Loss(_) = fault {
+            write!(f, " on the {images} images")?;
+        }
+        let when = if let Fault::Parameter(_) = fault { "after" } else { "at" };
+        write!(
+            f,
+            " {when} step {step} (epoch {epoch}, batch {batch}), with learning rate {lr:e}; "
+        )?;
+        f.write_str(match (fault, *images) {
+            (Fault::Parameter(_), _) => "the update has broken the network",
+            (_, "training") => "the step was not made, and all parameters are finite",
+            _ => "all parameters are finite",
+        })?;
+        if let Some(checkpoint) = checkpoint {
+            write!(f, "; the last good checkpoint is `{}`", checkpoint.display())?;
+        }
+        f.write_str("; try a smaller learning rate, a warm-up, or optimizer.clip")
+    }
+}
+
+impl std::error::Error for NotFinite {}
+
+/// Whether arenas are finite, by their sums: a term that is not finite makes the sum so too.
+#[derive(Debug)]
+pub(crate) struct Sums {
+    /// An element for each arena that is looked at together.
+    sums: Buffer,
+}
+
+impl Sums {
+    /// The most arenas that are looked at together.
+    const MOST: usize = 2;
+
+    pub(crate) fn new(store: &ParamStore) -> Result<Sums> {
+        Ok(Sums { sums: store.device().allocate(Self::MOST, DType::F32)? })
+    }
+
+    /// The first number of some arenas of a store of `f32` that is not finite. Waits for what was
+    /// handed to the device before.
+    ///
+    /// Only where a sum is not finite are arenas looked through, on the host: finite numbers too can
+    /// have a sum beyond all floats.
+    pub(crate) fn find_non_finite(
+        &self,
+        store: &ParamStore,
+        arenas: &[Arena],
+    ) -> Result<Option<Fault>> {
+        let device = store.device();
+        let mut arenas = arenas.to_vec();
+        arenas.retain(|arena| !store.arena(*arena).is_empty());
+        for (i, arena) in arenas.iter().enumerate() {
+            let terms = store.arena(*arena);
+            let sum = Reduce::new(ReduceKind::Sum, Shape::new(&[terms.len()]), &[0])?;
+            device.run(&Op::Reduce(sum), &[terms], &[&self.sums.slice(i, 1)?])?;
+        }
+        let mut sums = [0f32; Self::MOST];
+        let sums = &mut sums[..arenas.len()];
+        device.download(&self.sums.slice(0, sums.len())?, f32::host_mut(sums))?;
+        for (arena, sum) in arenas.into_iter().zip(sums) {
+            if !sum.is_finite()
+                && let Some(found) = store.first_non_finite(arena)?
+            {
+                return Ok(Some(Fault::of(arena, found)));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(fault: Fault, images: &'static str, checkpoint: Option<PathBuf>) -> String {
+        let (step, epoch, batch, lr) = (48, 2, 3, 0.25);
+        NotFinite { fault, images, step, epoch, batch, lr, checkpoint }.to_string()
+    }
+
+    #[test]
+    fn messages_say_what_where_when_and_what_to_do() {
+        let weight = |value| NonFinite {
+            name: "layer1.0.conv1.weight".into(),
+            index: vec![0, 2, 1, 1],
+            value,
+        };
+        assert_eq!(
+            at(Fault::Loss(f64::NAN), "training", None),
+            "the loss is NaN on the training images at step 48 (epoch 2, batch 3), with learning rate \
+             2.5e-1; the step was not made, and all parameters are finite; try a smaller learning rate, \
+             a warm-up, or optimizer.clip"
+        );
+        assert_eq!(
+            at(Fault::Loss(f64::INFINITY), "test", Some("runs/a/checkpoint".into())),
+            "the loss is inf on the test images at step 48 (epoch 2, batch 3), with learning rate 2.5e-1; \
+             all parameters are finite; the last good checkpoint is `runs/a/checkpoint`; try a smaller \
+             learning rate, a warm-up, or optimizer.clip"
+        );
+        assert!(at(Fault::Gradient(weight(f64::NAN)), "training", None).starts_with(
+            "the gradient of `layer1.0.conv1.weight` is NaN at [0, 2, 1, 1] at step 48 (epoch 2"
+        ));
+        assert!(at(Fault::Parameter(weight(f64::NEG_INFINITY)), "training", None).contains(
+            "the parameter `layer1.0.conv1.weight` is -inf at [0, 2, 1, 1] after step 48"
+        ));
+        assert!(
+            at(Fault::Statistic(weight(f64::NAN)), "training", None)
+                .starts_with("the running statistic `layer1.0.conv1.weight` is NaN at ")
+        );
+    }
+}
