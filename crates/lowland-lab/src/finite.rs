@@ -8,6 +8,7 @@ use lowland_core::{Buffer, DType, Element, Shape};
 use lowland_models::{NonFinite, ParamStore, store::Arena};
 
 use crate::Result;
+use crate::console::counted;
 
 /// What of a training step, or of an evaluation, is a NaN or an infinity.
 #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +63,10 @@ pub struct NotFinite {
     pub batch: usize,
     /// The learning rate of the step.
     pub lr: f64,
+    /// How many steps had been skipped before.
+    pub skipped: usize,
+    /// How many may be skipped; 0 without [`SkipAndLower`](crate::config::SkipAndLower).
+    pub at_most: usize,
     /// The last checkpoint, which was written before anything was not finite; none where there is
     /// none.
     pub checkpoint: Option<PathBuf>,
@@ -69,7 +74,8 @@ pub struct NotFinite {
 
 impl fmt::Display for NotFinite {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let NotFinite { fault, images, step, epoch, batch, lr, checkpoint } = self;
+        let NotFinite { fault, images, step, epoch, batch, lr, skipped, at_most, checkpoint } =
+            self;
         write!(f, "{fault}")?;
         if let Fault::Loss(_) = fault {
             write!(f, " on the {images} images")?;
@@ -84,6 +90,10 @@ impl fmt::Display for NotFinite {
             (_, "training") => "the step was not made, and all parameters are finite",
             _ => "all parameters are finite",
         })?;
+        if *at_most > 0 {
+            let skipped = counted(*skipped, "step was skipped", "steps were skipped");
+            write!(f, "; {skipped} before it, of {at_most} that train.on_non_finite allows")?;
+        }
         if let Some(checkpoint) = checkpoint {
             write!(f, "; the last good checkpoint is `{}`", checkpoint.display())?;
         }
@@ -145,8 +155,23 @@ mod tests {
     use super::*;
 
     fn at(fault: Fault, images: &'static str, checkpoint: Option<PathBuf>) -> String {
-        let (step, epoch, batch, lr) = (48, 2, 3, 0.25);
-        NotFinite { fault, images, step, epoch, batch, lr, checkpoint }.to_string()
+        let found = NotFinite {
+            fault,
+            images,
+            step: 48,
+            epoch: 2,
+            batch: 3,
+            lr: 0.25,
+            skipped: 0,
+            at_most: 0,
+            checkpoint,
+        };
+        let skipping = NotFinite { skipped: 1, at_most: 5, ..found.clone() }.to_string();
+        assert!(
+            skipping
+                .contains("; 1 step was skipped before it, of 5 that train.on_non_finite allows")
+        );
+        found.to_string()
     }
 
     #[test]

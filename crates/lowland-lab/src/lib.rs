@@ -39,7 +39,7 @@ pub use plan::{Groups, Plan};
 pub use record::{Ended, Program, Record, RunJson, default_folder, weights_of};
 pub use run::{
     DataInfo, Memory, ModelInfo, NoiseScore, Observer, Options, Outcome, Position, Run, RunInfo,
-    SchemeInfo, Stop,
+    SchemeInfo, SkippedStep, Skips, Stop,
 };
 pub use trainer::{Images, Scored, Trainer};
 

@@ -36,6 +36,10 @@ pub struct EpochMetrics {
     /// the epoch; absent for other networks.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub block_coefficients: Option<Vec<f64>>,
+    /// Steps that were skipped, and whose batches have no part in the training numbers; absent where
+    /// none was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped_steps: Option<usize>,
     /// Training images per second, evaluation not counted.
     pub images_per_s: f64,
     /// Duration of the epoch, evaluation included.
@@ -154,6 +158,7 @@ mod tests {
             lr: 0.1,
             deformation_slope: None,
             block_coefficients: None,
+            skipped_steps: None,
             images_per_s: 1.0,
             seconds: 1.0,
         }

@@ -7,13 +7,16 @@ use lowland_models::ModelConfig;
 use lowland_optim::docs::{ENTRIES, Kind};
 use lowland_optim::{Error as OptimError, Method, Update, WeightDecayOn};
 
-use crate::config::{Change, Config, ConfigFile};
+use crate::config::{Change, Config, ConfigFile, OnNonFinite, SkipAndLower};
 use crate::console::grouped;
 use crate::dataset::Source;
 use crate::{Error, Result};
 
 /// The most epochs: more are a slip of the pen.
 const MAX_EPOCHS: usize = 1_000_000;
+
+/// The most steps that may be skipped: a run that skips more learns nothing.
+const MAX_SKIPPED: usize = 1000;
 
 /// An experiment that can be run. Every value has been checked that can be checked without opening
 /// the dataset; the few that cannot are checked by [`Run::new`](crate::Run::new), with the same kind
@@ -168,6 +171,23 @@ fn check_train(file: &ConfigFile) -> Result<()> {
         let allowed = "it must be at least 0 and below 1";
         let smoothing = format_args!("{:?}", train.label_smoothing);
         return Err(file.impossible("train.label_smoothing", smoothing, allowed));
+    }
+    if let OnNonFinite::SkipAndLower(policy) = &train.on_non_finite {
+        check_skips(file, policy)?;
+    }
+    Ok(())
+}
+
+fn check_skips(file: &ConfigFile, policy: &SkipAndLower) -> Result<()> {
+    let SkipAndLower { factor, at_most } = *policy;
+    let field = |name| format!("train.on_non_finite.skip_and_lower.{name}");
+    if !(factor > 0.0 && factor <= 1.0) {
+        let allowed = "it must be above 0 and at most 1";
+        return Err(file.impossible(&field("factor"), format_args!("{factor:?}"), allowed));
+    }
+    if !(1..=MAX_SKIPPED).contains(&at_most) {
+        let allowed = format!("it must be 1 to {}", grouped(MAX_SKIPPED));
+        return Err(file.impossible(&field("at_most"), at_most, &allowed));
     }
     Ok(())
 }

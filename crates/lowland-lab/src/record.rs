@@ -12,7 +12,7 @@ use crate::machine::{Commit, Machine, Utc, commit_of};
 use crate::metrics::{EpochMetrics, Results};
 use crate::output::{GrowingFile, create_empty_folder, write_json, write_whole};
 use crate::picture::{self, draw_curves};
-use crate::run::{Memory, NoiseScore, Outcome, Run, RunInfo, SchemeInfo};
+use crate::run::{Memory, NoiseScore, Outcome, Run, RunInfo, SchemeInfo, SkippedStep};
 use crate::tensorboard::EventFile;
 use crate::{Error, Result};
 
@@ -117,6 +117,9 @@ pub struct RunJson {
     pub results: Option<Results>,
     /// As in [`Outcome`].
     pub initial_loss: Option<f64>,
+    /// As in [`Outcome`]; absent where no step was skipped.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub skipped_steps: Vec<SkippedStep>,
     /// As in [`Outcome`].
     pub input_noise: Vec<NoiseScore>,
     /// As in [`Outcome`].
@@ -171,6 +174,7 @@ impl Record {
             seeds: 1,
             results: None,
             initial_loss: None,
+            skipped_steps: Vec::new(),
             input_noise: Vec::new(),
             calibration: None,
             schemes: None,
@@ -227,6 +231,7 @@ impl Record {
         self.json.seconds = Some(outcome.seconds);
         self.json.results = outcome.results;
         self.json.initial_loss = outcome.initial_loss;
+        self.json.skipped_steps.clone_from(&outcome.skipped_steps);
         self.json.input_noise.clone_from(&outcome.input_noise);
         self.json.calibration.clone_from(&outcome.calibration);
         self.json.schemes.clone_from(&outcome.schemes);

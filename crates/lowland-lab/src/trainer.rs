@@ -1,6 +1,7 @@
 //! A network with its optimizer on a device: one training step, one evaluation step.
 
-use lowland_core::{Clock, DType, Element};
+use lowland_core::op::{Accumulate, Op};
+use lowland_core::{Buffer, Clock, DType, Element};
 use lowland_models::{Arena, CrossEntropy, Model, Pass, Role};
 use lowland_optim::deformation::DeformedLoss;
 use lowland_optim::{ArenaOptimizer, ArenaParam, GroupSpec};
@@ -44,6 +45,8 @@ pub struct Trainer {
     loss: CrossEntropy,
     deformation: Option<Deformation>,
     sums: Sums,
+    /// The running statistics before the step under way, where a step that fails gives them back.
+    kept_stats: Option<Buffer>,
     logits: Vec<f32>,
 }
 
@@ -95,7 +98,8 @@ impl Trainer {
             ArenaOptimizer::new(backend, DType::F32, store.params().len(), params, groups)?;
         let loss = CrossEntropy { label_smoothing };
         let (sums, logits) = (Sums::new(&model.store)?, Vec::new());
-        Ok(Trainer { device, model, optimizer, loss, deformation: None, sums, logits })
+        let (deformation, kept_stats) = (None, None);
+        Ok(Trainer { device, model, optimizer, loss, deformation, sums, kept_stats, logits })
     }
 
     /// This trainer with the gradients of each step clipped by their norm, those of all parameters
@@ -105,6 +109,16 @@ impl Trainer {
     /// As [`ArenaOptimizer::with_clip_norm`].
     pub fn with_clip_norm(self, max_norm: f64) -> Result<Trainer> {
         Ok(Trainer { optimizer: self.optimizer.with_clip_norm(max_norm)?, ..self })
+    }
+
+    /// This trainer, whose running statistics too are those from before a step that was not made.
+    ///
+    /// # Errors
+    /// As [`lowland_core::Backend::allocate`].
+    pub fn with_kept_statistics(self) -> Result<Trainer> {
+        let stats = self.model.store.stats();
+        let kept_stats = Some(self.device.allocate(stats.len(), stats.dtype())?);
+        Ok(Trainer { kept_stats, ..self })
     }
 
     /// Descends a deformed loss from now on, in a run of so many epochs: steps are told where they
@@ -140,13 +154,17 @@ impl Trainer {
     /// One training step. The loss that is returned is never the deformed one.
     ///
     /// Where the loss, a gradient or a running statistic is not finite, [`Scored::fault`] says so, and
-    /// neither parameters nor the optimizer have changed; running statistics have. Where a parameter is
-    /// not finite after the update, it says that.
+    /// neither parameters nor the optimizer have changed; running statistics have, except
+    /// [where they are kept](Trainer::with_kept_statistics). Where a parameter is not finite after the
+    /// update, it says that.
     ///
     /// # Errors
     /// Whatever the network, the backend and the optimizer say.
     pub fn step(&mut self, batch: &Images<'_>, clock: &Clock) -> Result<Scored> {
         let (images, labels) = self.upload(batch)?;
+        if let Some(kept) = &self.kept_stats {
+            copy(&self.device, self.model.store.stats(), kept)?;
+        }
         self.model.store.zero_grad()?;
         let logits = self.model.train(&images)?;
         let loss = self.loss.forward(&logits, &labels)?;
@@ -158,7 +176,11 @@ impl Trainer {
             loss.backward_scaled(scored.slope.unwrap_or(1.0))?;
             scored.fault = self.sums.find_non_finite(store, &[Arena::Grads, Arena::Stats])?;
         }
-        if scored.fault.is_none() {
+        if scored.fault.is_some() {
+            if let Some(kept) = &self.kept_stats {
+                copy(&self.device, kept, store.stats())?;
+            }
+        } else {
             self.optimizer.step(clock, store.params(), store.grads())?;
             scored.fault = self.sums.find_non_finite(store, &[Arena::Params])?;
         }
@@ -202,4 +224,9 @@ impl Trainer {
         let fault = (!loss.is_finite()).then_some(Fault::Loss(loss));
         Ok(Scored { loss, correct, slope: None, fault })
     }
+}
+
+fn copy(device: &Device, from: &Buffer, to: &Buffer) -> Result<()> {
+    let copy = Op::Accumulate(Accumulate { len: to.len(), a: 1.0, b: 0.0 });
+    Ok(device.run(&copy, &[from], &[to])?)
 }

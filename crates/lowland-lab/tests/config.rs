@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use lowland_lab::config::{ConfigFile, Location};
+use lowland_lab::config::{ConfigFile, Location, OnNonFinite};
 use lowland_lab::experiment::{self, ExperimentFile};
 use lowland_lab::{Change, Config, Error, Plan, Result};
 use lowland_models::zoo::Shortcut;
@@ -61,6 +61,8 @@ fn a_config_becomes_a_plan_with_all_defaults() {
     assert_eq!((config.name.as_str(), config.seed), ("test", 7));
     assert_eq!((config.data.subset, config.data.crop_padding_pixels), (None, 0));
     assert_eq!(config.train.label_smoothing, 0.0);
+    assert_eq!(config.train.on_non_finite, OnNonFinite::Stop);
+    assert_eq!(config.fields()["train.on_non_finite"], "stop");
     assert_eq!(config.model.shortcut, Some(Shortcut::B));
     assert!(config.model.widths.is_some(), "resolved");
     assert!(matches!(plan.method(), Method::Sgd(sgd) if sgd.momentum == 0.9));
@@ -82,6 +84,7 @@ fn the_resolved_config_reads_back_as_itself() {
         "data.cutout_pixels=3",
         "data.label_noise=0.2",
         "evaluate.input_noise=[{kind='normal'}, {kind='constant', strength=0.3}]",
+        "train.on_non_finite={skip_and_lower={factor=0.25}}",
     ];
     let other = ["optimizer={learning_rate=0.01, miadam={order=3}}", "data.subset=100"];
     for sets in [&[][..], &other, &everything] {
@@ -191,6 +194,23 @@ fn impossible_values_say_what_would_be_possible() {
         "train.label_smoothing",
         &["1.0 is not", "below 1"],
     );
+    let skip = "train.on_non_finite.skip_and_lower";
+    for (value, field, says) in [
+        ("\"skip\"", "train.on_non_finite", "`stop`, `skip_and_lower`"),
+        ("7", "train.on_non_finite", "`stop`, `skip_and_lower`, as in `\"stop\"`"),
+        (
+            "{ skip_and_lower = { factor = 0 } }",
+            ".factor",
+            "0.0 is not possible; it must be above 0",
+        ),
+        ("{ skip_and_lower = { factor = 1.5 } }", ".factor", "1.5 is not possible"),
+        ("{ skip_and_lower = { factor = nan } }", ".factor", "NaN is not possible"),
+        ("{ skip_and_lower = { at_most = 0 } }", ".at_most", "it must be 1 to 1,000"),
+        ("{ skip_and_lower = { at_mots = 1 } }", ".at_mots", "did you mean"),
+    ] {
+        let field = if field.starts_with('.') { format!("{skip}{field}") } else { field.into() };
+        check("epochs = 3", &format!("on_non_finite = {value}"), 10, &field, &[says]);
+    }
     check("0.2", "1.0", 5, "data.validation_fraction", &["1.0 is not possible", "below 1"]);
     check("0.2", "-0.1", 5, "data.validation_fraction", &["-0.1", "at least 0"]);
     check("0.2", "nan", 5, "data.validation_fraction", &["NaN"]);

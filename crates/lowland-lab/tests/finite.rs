@@ -132,3 +132,22 @@ fn finite_numbers_whose_sum_overflows_are_no_fault() {
     };
     assert!(sum.abs() > f64::from(f32::MAX), "{sum}");
 }
+
+#[test]
+fn a_step_that_was_not_made_leaves_every_bit_as_if_it_had_not_been_tried() {
+    for recipe in [MOMENTUM, "learning_rate = 0.01\nmiadam = {}", "learning_rate = 0.01\nadai = {}"]
+    {
+        let [mut trained, mut other] =
+            [(), ()].map(|()| trainer(recipe).with_kept_statistics().unwrap());
+        let good = [pixels(1.0, None), pixels(0.5, None), pixels(2.0, None)];
+        let bad = [pixels(1.0, Some(f32::NAN)), pixels(1e25, None), pixels(1e38, None)];
+        for (good, bad) in good.iter().zip(bad) {
+            assert_eq!(step(&mut trained, good, 0.01).fault, None);
+            let before = bits(&trained);
+            assert!(step(&mut trained, &bad, 0.01).fault.is_some());
+            assert!(bits(&trained) == before, "{recipe}");
+            assert_eq!(step(&mut other, good, 0.01).fault, None);
+        }
+        assert!(bits(&trained) == bits(&other), "{recipe}");
+    }
+}

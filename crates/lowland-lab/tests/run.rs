@@ -9,7 +9,7 @@ use std::path::Path;
 use common::{SMALL, assert_picture, metrics, run_json};
 use lowland_lab::{
     Change, ConfigFile, Ended, EpochMetrics, Error, Fault, NotFinite, Observer, Options, Outcome,
-    PastRun, Plan, Position, Record, Result, Run, Stop, weights_of,
+    PastRun, Plan, Position, Record, Result, Run, SkippedStep, Stop, weights_of,
 };
 
 fn run(
@@ -251,6 +251,93 @@ fn a_failure_after_warm_epochs_keeps_what_was_measured() {
     let json = run_json(folder.path());
     assert_eq!((&json["epochs_done"], &json["weights_epoch"]), (&2.into(), &2.into()));
     assert_eq!(json["memory"]["fresh_allocations_after_first_epoch"], 0);
+}
+
+/// Takes down what was skipped, and the learning rate of every epoch.
+#[derive(Default)]
+struct Skipped {
+    steps: Vec<SkippedStep>,
+    made: usize,
+}
+
+impl Observer for Skipped {
+    fn stepped(&mut self, at: &Position) {
+        assert!(at.train_loss > 0.0);
+        self.made += 1;
+    }
+
+    fn skipped(&mut self, skipped: &SkippedStep) {
+        self.steps.push(skipped.clone());
+    }
+}
+
+#[test]
+fn steps_are_skipped_and_the_learning_rate_lowered_where_the_config_wants_that() {
+    let folder = tempfile::tempdir().unwrap();
+    // Where the loss of a batch is in this window, the gradients of the deformed loss overflow.
+    let sets = [
+        "train.on_non_finite={skip_and_lower={factor=0.9, at_most=60}}",
+        "deformation={windowed_linear={a=1e300, lo=1.9, hi=2.1}}",
+        "schedule=constant",
+    ];
+    let mut observer = Skipped::default();
+    let outcome = run(&sets, &options(1, 0), folder.path(), &mut observer).unwrap();
+    assert_eq!(outcome.ended, Ended::Finished);
+    let steps = &observer.steps;
+    assert!((1..60).contains(&steps.len()), "{steps:?}");
+    let mut lr_factor = 1.0;
+    for step in steps {
+        lr_factor *= 0.9;
+        assert_eq!(step.lr_factor, lr_factor);
+        assert_eq!(step.step, 45 * (step.epoch as u64 - 1) + step.batch as u64);
+        assert!(step.reason.starts_with("the gradient of `"), "{}", step.reason);
+    }
+    assert_eq!(observer.made, 2 * 45 - steps.len());
+    let lines = metrics(folder.path());
+    for (line, epoch) in lines.iter().zip(1..) {
+        let skipped = steps.iter().filter(|step| step.epoch == epoch).count();
+        assert_eq!(line.get("skipped_steps").map_or(0, |n| n.as_u64().unwrap()), skipped as u64);
+        assert_eq!(line["deformation_slope"], 1.0);
+    }
+    assert_eq!(lines[1]["lr"], 0.05 * lr_factor);
+    assert_eq!(run_json(folder.path())["skipped_steps"], serde_json::json!(steps));
+    assert_eq!(PastRun::read(folder.path()).unwrap().json.skipped_steps, *steps);
+    assert_eq!(outcome.memory.fresh_allocations_after_first_epoch, Some(0));
+    assert!(outcome.epochs[1].train_loss < 1.8, "it goes on learning: {:?}", outcome.epochs);
+}
+
+#[test]
+fn a_run_that_cannot_be_saved_by_skipping_stops_and_says_how_often_it_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let sets = [
+        "optimizer.learning_rate=1e30",
+        "schedule=constant",
+        "train.on_non_finite={skip_and_lower={at_most=3}}",
+    ];
+    let (found, error) = not_finite(&sets, folder.path());
+    assert_eq!((found.skipped, found.at_most), (3, 3));
+    let message = error.to_string();
+    assert!(
+        message.contains("; 3 steps were skipped before it, of 3 that train.on_non_finite allows"),
+        "{message}"
+    );
+    assert_eq!(found.lr, 1e30 * 0.125);
+    let json = run_json(folder.path());
+    assert_eq!((&json["status"], &json["diverged"]), (&"failed".into(), &true.into()));
+    assert_eq!(json["skipped_steps"].as_array().unwrap().len(), 3);
+
+    // An epoch of one step that is not made has nothing to report.
+    let folder = tempfile::tempdir().unwrap();
+    let sets = [
+        "data.subset=64",
+        "data.validation_fraction=0",
+        "train={epochs=3, batch_size=64, on_non_finite='skip_and_lower'}",
+        "deformation={atan_power={a=0.0, b=1.0, g=1.0, z=3e38}}",
+        "optimizer={learning_rate=1e30, sgd={}}",
+        "schedule=constant",
+    ];
+    let (found, error) = not_finite(&sets, folder.path());
+    assert_eq!((found.skipped, found.at_most), (0, 10), "{error}");
 }
 
 #[test]

@@ -105,11 +105,42 @@ pub struct TrainConfig {
     pub batch_size: usize,
     /// How much of the target is spread evenly over all classes: 0 to below 1.
     pub label_smoothing: f64,
+    /// What is done where the loss, a gradient or a running statistic is infinite or not a number.
+    pub on_non_finite: OnNonFinite,
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        TrainConfig { epochs: 10, batch_size: 128, label_smoothing: 0.0 }
+        let on_non_finite = OnNonFinite::default();
+        TrainConfig { epochs: 10, batch_size: 128, label_smoothing: 0.0, on_non_finite }
+    }
+}
+
+/// What is done where a number of a training step is not finite. A parameter that is not stops the run in
+/// any case.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OnNonFinite {
+    /// The run stops.
+    #[default]
+    Stop,
+    /// The step is skipped, and the learning rate of all later steps lowered.
+    SkipAndLower(SkipAndLower),
+}
+
+/// How often steps may be skipped, and by how much the learning rate is lowered each time.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SkipAndLower {
+    /// What the learning rate of all later steps is multiplied by: above 0, at most 1.
+    pub factor: f64,
+    /// The most steps that are skipped; the next one stops the run.
+    pub at_most: usize,
+}
+
+impl Default for SkipAndLower {
+    fn default() -> Self {
+        SkipAndLower { factor: 0.5, at_most: 10 }
     }
 }
 

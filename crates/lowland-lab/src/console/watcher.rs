@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::{Align, Console, Table, counted, duration, grouped, percent};
 use crate::metrics::EpochMetrics;
-use crate::run::{NoiseScore, Observer, Position, RunInfo};
+use crate::run::{NoiseScore, Observer, Position, RunInfo, SkippedStep};
 
 /// Ticks of the live bar from the begin to the end of a run.
 const TICKS: f64 = 10_000.0;
@@ -96,6 +96,14 @@ fn epoch_line(metrics: &EpochMetrics, epochs: usize) -> String {
     )
 }
 
+fn skipped_line(skipped: &SkippedStep) -> String {
+    let SkippedStep { step, epoch, batch, reason, lr_factor } = skipped;
+    format!(
+        "step {step} (epoch {epoch}, batch {batch}) was skipped, as {reason}; from here on learning rates \
+         are {lr_factor} of the schedule's"
+    )
+}
+
 fn noise_table(scores: &[NoiseScore]) -> String {
     use Align::{Left, Right};
     let columns =
@@ -153,6 +161,14 @@ impl Observer for Watcher {
             );
             self.show(at.done);
         }
+    }
+
+    fn skipped(&mut self, skipped: &SkippedStep) {
+        self.say(&skipped_line(skipped));
+        let mut object = json!(skipped);
+        object["event"] = json!("skipped");
+        object["run"] = json!(self.name);
+        self.console.emit(&object);
     }
 
     fn evaluated(&mut self, done: f64) {

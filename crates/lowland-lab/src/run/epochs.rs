@@ -6,6 +6,7 @@ use lowland_core::Clock;
 use lowland_data::{Batch, Loader};
 
 use super::{DataInfo, Observer, Position, Run, Stop};
+use crate::config::OnNonFinite;
 use crate::finite::{Fault, NotFinite};
 use crate::metrics::{EpochMetrics, Running};
 use crate::record::{Ended, Record};
@@ -59,6 +60,7 @@ impl Run {
                 lr,
                 deformation_slope: running.slope(),
                 block_coefficients: self.block_coefficients()?,
+                skipped_steps: self.skips.of_epoch(epoch),
                 images_per_s: running.images() as f64 / train_seconds.max(1e-9),
                 seconds: began.elapsed().as_secs_f64(),
             };
@@ -89,20 +91,22 @@ impl Run {
             let clock = self.clock(epoch, done.batches);
             *lr = clock.lr;
             let scored = self.trainer.step(&images(&batch), &clock)?;
-            if let Some(fault) = &scored.fault {
-                return Err(self.not_finite(fault.clone(), "training", epoch, done.batches));
+            match scored.fault.clone() {
+                Some(fault) => self.skip(fault, epoch, done.batches, observer)?,
+                None => done.running.add(&scored, batch.len()),
             }
-            done.running.add(&scored, batch.len());
             done.batches += 1;
-            observer.stepped(&Position {
-                epoch,
-                batch: done.batches,
-                train_loss: done.running.loss(),
-                train_acc: done.running.accuracy(),
-                images_per_s: done.running.images() as f64
-                    / began.elapsed().as_secs_f64().max(1e-9),
-                done: self.work_done(epoch, TRAINING_WORK * done.running.images()),
-            });
+            if scored.fault.is_none() {
+                let seconds = began.elapsed().as_secs_f64().max(1e-9);
+                observer.stepped(&Position {
+                    epoch,
+                    batch: done.batches,
+                    train_loss: done.running.loss(),
+                    train_acc: done.running.accuracy(),
+                    images_per_s: done.running.images() as f64 / seconds,
+                    done: self.work_done(epoch, TRAINING_WORK * done.running.images()),
+                });
+            }
             if stop.wished() {
                 break;
             }
@@ -162,7 +166,7 @@ impl Run {
     }
 
     /// The clock of the step that follows `batches` batches of an epoch.
-    fn clock(&self, epoch: usize, batches: usize) -> Clock {
+    pub(super) fn clock(&self, epoch: usize, batches: usize) -> Clock {
         let (planned, per_epoch) = (self.info.epochs, self.info.steps_per_epoch);
         let steps = (epoch - 1) * per_epoch + batches;
         let config = self.plan.config();
@@ -171,7 +175,8 @@ impl Run {
             step: 1 + steps as u64,
             epoch: epoch as u64,
             progress: steps as f64 / (planned * per_epoch) as f64,
-            lr: config.schedule.lr(config.optimizer.learning_rate, position, planned as f64),
+            lr: self.skips.lr_factor
+                * config.schedule.lr(config.optimizer.learning_rate, position, planned as f64),
         }
     }
 
@@ -190,8 +195,14 @@ impl Run {
         epoch: usize,
         batches: usize,
     ) -> Error {
-        let (Clock { step, lr, .. }, batch) = (self.clock(epoch, batches), batches + 1);
-        NotFinite { fault, images, step, epoch, batch, lr, checkpoint: None }.into()
+        let Clock { step, lr, .. } = self.clock(epoch, batches);
+        let at_most = match self.plan.config().train.on_non_finite {
+            OnNonFinite::Stop => 0,
+            OnNonFinite::SkipAndLower(policy) => policy.at_most,
+        };
+        let (batch, skipped) = (batches + 1, self.skips.steps.len());
+        let checkpoint = None;
+        NotFinite { fault, images, step, epoch, batch, lr, skipped, at_most, checkpoint }.into()
     }
 }
 

@@ -4,6 +4,7 @@ mod around;
 mod epochs;
 mod range;
 mod setup;
+mod skips;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 pub use around::{NoiseScore, SchemeInfo};
 pub(crate) use setup::{Parts, open_dataset};
+pub use skips::{SkippedStep, Skips};
 
 use crate::calibration::Calibration;
 use crate::metrics::{EpochMetrics, Results};
@@ -149,6 +151,8 @@ pub trait Observer {
     fn measured_initial_loss(&mut self, _loss: f64) {}
     /// A training step is done.
     fn stepped(&mut self, _position: &Position) {}
+    /// A training step was skipped, as a number was not finite.
+    fn skipped(&mut self, _skipped: &SkippedStep) {}
     /// A batch of the validation or test images is done; `done` as in [`Position`].
     fn evaluated(&mut self, _done: f64) {}
     /// An epoch is done and recorded.
@@ -175,6 +179,8 @@ pub struct Outcome {
     /// The loss of the untrained network over the training images, relative to which the loss was
     /// deformed; none where that was not asked for.
     pub initial_loss: Option<f64>,
+    /// The steps that were skipped as a number was not finite.
+    pub skipped_steps: Vec<SkippedStep>,
     /// The scores of the final epoch's network on noisy test images.
     pub input_noise: Vec<NoiseScore>,
     /// How far the confidences of the final epoch's network on the test images are from its accuracy;
@@ -212,6 +218,7 @@ pub struct Run {
     trainer: Trainer,
     loaders: setup::Loaders,
     initial_loss: Option<f64>,
+    skips: Skips,
 }
 
 impl Run {
@@ -279,6 +286,7 @@ impl Run {
         let outcome = Outcome {
             results: Results::of(&epochs),
             initial_loss: self.initial_loss,
+            skipped_steps: self.skips.steps.clone(),
             input_noise,
             calibration,
             schemes,

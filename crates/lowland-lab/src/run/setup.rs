@@ -8,7 +8,8 @@ use lowland_data::{
     RandomCrop, View,
 };
 
-use super::{DataInfo, ModelInfo, Options, Run, RunInfo};
+use super::{DataInfo, ModelInfo, Options, Run, RunInfo, Skips};
+use crate::config::OnNonFinite;
 use crate::plan::{Plan, in_model};
 use crate::trainer::Trainer;
 use crate::{Error, Result, device};
@@ -43,6 +44,10 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
             Some(max_norm) => trainer.with_clip_norm(max_norm),
             None => Ok(trainer),
         })
+        .and_then(|trainer| match config.train.on_non_finite {
+            OnNonFinite::Stop => Ok(trainer),
+            OnNonFinite::SkipAndLower(_) => trainer.with_kept_statistics(),
+        })
         .map_err(|error| in_model(plan.file(), error))?;
     let data = DataInfo {
         name: dataset.name().to_string(),
@@ -70,7 +75,8 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
         instruction_set: opened.instruction_set,
         loader_workers: options.workers,
     };
-    Ok(Run { plan, info, trainer, loaders, initial_loss: None })
+    let (initial_loss, skips) = (None, Skips::default());
+    Ok(Run { plan, info, trainer, loaders, initial_loss, skips })
 }
 
 impl Loaders {

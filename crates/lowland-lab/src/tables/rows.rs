@@ -10,7 +10,7 @@ use crate::statistics::{Definition, MeasuredRun};
 use crate::{Error, Result};
 
 /// The columns of an epoch, in their order. Those that no epoch has a value in are left out.
-const EPOCH: [&str; 12] = [
+const EPOCH: [&str; 13] = [
     "epoch",
     "train_loss",
     "train_acc",
@@ -21,6 +21,7 @@ const EPOCH: [&str; 12] = [
     "lr",
     "deformation_slope",
     "block_coefficients",
+    "skipped_steps",
     "images_per_s",
     "seconds",
 ];
@@ -152,6 +153,7 @@ mod tests {
             lr: 0.1,
             deformation_slope: Some(1.0),
             block_coefficients: Some(vec![0.5]),
+            skipped_steps: Some(1),
             images_per_s: 1.0,
             seconds: 1.0,
         };
