@@ -59,7 +59,7 @@ pub enum Error {
     /// A run directory that holds something already.
     #[error(
         "the run directory `{}` is not empty, and a run never writes over another; name one that does \
-         not exist with --out, or leave --out away",
+         not exist with --out, leave --out away, or go on with a run that was interrupted by --resume",
         path.display()
     )]
     OutputExists {
@@ -67,7 +67,7 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// An experiment directory that another process works in.
+    /// A directory that another process works in.
     #[error(
         "another process works in `{}`; wait until it has ended, or name another directory with --out",
         path.display()
@@ -88,6 +88,47 @@ pub enum Error {
         path: PathBuf,
         /// The fields that differ, in words.
         differing: String,
+    },
+
+    /// A run directory with a checkpoint of a run that is made otherwise than this one.
+    #[error(
+        "`{}` is of a run that differs from this one: {differing}; undo the change, or begin a new run",
+        path.display()
+    )]
+    OtherRun {
+        /// The checkpoint.
+        path: PathBuf,
+        /// What differs, in words.
+        differing: String,
+    },
+
+    /// A run directory whose checkpoints are all damaged.
+    #[error(
+        "of the checkpoints in `{}` none is whole ({damaged} of {damaged} are damaged), the newest because          {newest}; delete that folder to begin the run anew",
+        path.display()
+    )]
+    NoCheckpoint {
+        /// The folder of the checkpoints.
+        path: PathBuf,
+        /// How many there are.
+        damaged: usize,
+        /// What is wrong with the newest.
+        newest: String,
+    },
+
+    /// A checkpoint of another version of the format.
+    #[error(
+        "`{}` is of format {format}, and this program reads format {reads}; go on with the version of the \
+         program that wrote it, which it names",
+        path.display()
+    )]
+    OtherFormat {
+        /// The manifest.
+        path: PathBuf,
+        /// Its format.
+        format: u32,
+        /// The format that can be read.
+        reads: u32,
     },
 
     /// A run of an experiment that learns from another dataset of the same name than one before.

@@ -3,6 +3,8 @@
 pub mod against;
 pub mod bench;
 mod calibration;
+pub mod checkpoint;
+pub mod checksums;
 pub mod config;
 pub mod console;
 pub mod dataset;
@@ -12,6 +14,7 @@ mod error;
 pub mod experiment;
 mod finite;
 pub mod flatness;
+mod lock;
 pub mod machine;
 mod metrics;
 mod notes;
@@ -33,10 +36,12 @@ pub use calibration::{Bin, Calibration, Confidences};
 pub use config::{Change, Config, ConfigError, ConfigFile};
 pub use error::{Error, Result};
 pub use finite::{Fault, NotFinite};
-pub use metrics::{EpochMetrics, Picked, Results};
+pub use metrics::{EpochMetrics, Picked, Results, Running};
 pub use past::PastRun;
 pub use plan::{Groups, Plan};
-pub use record::{Ended, Program, Record, RunJson, default_folder, weights_of};
+pub use record::{
+    Ended, Program, Record, Resumed, Resumption, RunJson, default_folder, weights_of,
+};
 pub use run::{
     DataInfo, Memory, ModelInfo, NoiseScore, Observer, Options, Outcome, Position, Run, RunInfo,
     SchemeInfo, SkippedStep, Skips, Stop,
@@ -48,6 +53,8 @@ pub use trainer::{Images, Scored, Trainer};
 mod book {
     #[doc = include_str!("../../../docs/src/start.md")]
     mod start {}
+    #[doc = include_str!("../../../docs/src/checkpoints.md")]
+    mod checkpoints {}
     #[doc = include_str!("../../../docs/src/experiments.md")]
     mod experiments {}
     #[doc = include_str!("../../../docs/src/reports.md")]

@@ -86,6 +86,12 @@ impl Utc {
         Utc { seconds: since.as_secs() }
     }
 
+    /// Seconds since 1970.
+    #[must_use]
+    pub fn seconds(self) -> u64 {
+        self.seconds
+    }
+
     /// Year, month, day, hour, minute, second.
     fn parts(self) -> [u64; 6] {
         let (days, rest) = (self.seconds / 86_400, self.seconds % 86_400);

@@ -94,8 +94,9 @@ impl From<&EpochMetrics> for Picked {
 }
 
 /// Sums over batches, for means over images.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Running {
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Running {
     loss: f64,
     slope: Option<f64>,
     correct: usize,

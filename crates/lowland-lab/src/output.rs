@@ -1,7 +1,7 @@
 //! Writing files so that a reader never sees half of one.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -21,10 +21,18 @@ pub fn write_whole(path: &Path, contents: &[u8]) -> Result<()> {
 /// # Errors
 /// As [`write_whole`]; [`Error::Usage`] where the object has no form in JSON.
 pub fn write_json(path: &Path, object: &impl Serialize) -> Result<()> {
+    write_whole(path, json_text(path, object)?.as_bytes())
+}
+
+/// What [`write_json`] writes.
+///
+/// # Errors
+/// [`Error::Usage`] where the object has no form in JSON.
+pub(crate) fn json_text(path: &Path, object: &impl Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(object).map_err(|error| {
         Error::Usage(format!("`{}` cannot be written as JSON: {error}", path.display()))
     })?;
-    write_whole(path, format!("{text}\n").as_bytes())
+    Ok(text + "\n")
 }
 
 /// A file that grows by whole records.
@@ -44,6 +52,17 @@ impl GrowingFile {
         let file = OpenOptions::new().write(true).create_new(true).open(path);
         let file = file.map_err(Error::file("create", path))?;
         Ok(GrowingFile { path: path.to_path_buf(), file, len: 0 })
+    }
+
+    /// A file of these contents, in the place of what may be there, to which more is added.
+    ///
+    /// # Errors
+    /// As [`write_whole`].
+    pub fn replace(path: &Path, contents: &[u8]) -> Result<GrowingFile> {
+        write_whole(path, contents)?;
+        let file = OpenOptions::new().append(true).open(path);
+        let file = file.map_err(Error::file("write", path))?;
+        Ok(GrowingFile { path: path.to_path_buf(), file, len: contents.len() as u64 })
     }
 
     /// Adds a record. It is handed to the system at once.
@@ -83,11 +102,62 @@ impl GrowingFile {
 /// [`Error::OutputExists`] where it holds something, [`Error::File`] where it cannot be had.
 pub fn create_empty_folder(path: &Path) -> Result<()> {
     fs::create_dir_all(path).map_err(Error::file("create the folder", path))?;
-    let mut entries = fs::read_dir(path).map_err(Error::file("read the folder", path))?;
-    match entries.next() {
-        None => Ok(()),
-        Some(_) => Err(Error::OutputExists { path: path.to_path_buf() }),
+    if holds_at_most(path, &[])? {
+        return Ok(());
     }
+    Err(Error::OutputExists { path: path.to_path_buf() })
+}
+
+/// What names begin with of files and folders that are being written.
+pub(crate) const WRITING: &str = ".writing-";
+
+/// Removes from a folder, if it is there, what its writer was writing when it was killed.
+///
+/// # Errors
+/// [`Error::File`].
+pub(crate) fn remove_half_written(folder: &Path) -> Result<()> {
+    for name in names_in(folder)?.iter().filter(|name| name.starts_with(WRITING)) {
+        remove(&folder.join(name))?;
+    }
+    Ok(())
+}
+
+/// Removes a file, or a folder with all that is in it, if it is there.
+///
+/// # Errors
+/// [`Error::File`].
+pub(crate) fn remove(path: &Path) -> Result<()> {
+    let is_folder = path.symlink_metadata().is_ok_and(|data| data.is_dir());
+    let removed = if is_folder { fs::remove_dir_all(path) } else { fs::remove_file(path) };
+    match removed {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(Error::file("remove", path)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The names in a folder; none where it is not there.
+///
+/// # Errors
+/// [`Error::File`].
+pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(Error::file("read the folder", folder))?,
+    };
+    let name = |entry: std::io::Result<fs::DirEntry>| {
+        let entry = entry.map_err(Error::file("read the folder", folder))?;
+        Ok(entry.file_name().to_string_lossy().into_owned())
+    };
+    entries.map(name).collect()
+}
+
+/// Whether a folder holds nothing but these, and what a file was being written to when its writer was
+/// killed.
+pub(crate) fn holds_at_most(folder: &Path, names: &[&str]) -> Result<bool> {
+    let expected = |name: &String| name.starts_with(WRITING) || names.contains(&name.as_str());
+    Ok(names_in(folder)?.iter().all(expected))
 }
 
 #[cfg(test)]

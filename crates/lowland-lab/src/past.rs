@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{Config, ConfigFile};
+use crate::checkpoint::places;
+use crate::checksums::{self, Checksums};
+use crate::config::{Config, ConfigFile, in_words};
 use crate::metrics::EpochMetrics;
 use crate::record::{Ended, RunJson};
 use crate::{Error, Result};
@@ -26,12 +28,32 @@ impl PastRun {
     /// # Errors
     /// [`Error::File`] where a file is missing or cannot be read; [`Error::Config`] and
     /// [`Error::Damaged`] where one does not hold what it should, with the line, or not all epochs of a
-    /// finished run.
+    /// finished run, or is not as its checksum says.
     pub fn read(folder: &Path) -> Result<PastRun> {
+        let sums = Checksums::read(folder)?;
+        if let Some(sums) = &sums {
+            for name in ["config.toml", "run.json", "metrics.jsonl"] {
+                sums.file(folder, name)?;
+            }
+        }
         let config = ConfigFile::read(&folder.join("config.toml"), &[])?.config().clone();
         let json: RunJson = read_json(&folder.join("run.json"))?;
+        if let Some(sums) = &sums
+            && let Some(name) =
+                json.weights.keys().find(|key| sums.names().all(|name| name != *key))
+        {
+            let path = folder.join(checksums::FILE);
+            return Err(Error::Damaged {
+                path,
+                problem: format!("it has no checksum of `{name}`"),
+            });
+        }
         let path = folder.join("metrics.jsonl");
-        let text = std::fs::read_to_string(&path).map_err(Error::file("read", &path))?;
+        let bytes = std::fs::read(&path).map_err(Error::file("read", &path))?;
+        let text = String::from_utf8(bytes).map_err(|_| Error::Damaged {
+            path: path.clone(),
+            problem: "it is not a text".into(),
+        })?;
         let line = |(i, line): (usize, &str)| {
             serde_json::from_str(line).map_err(|error| Error::Damaged {
                 path: path.clone(),
@@ -48,6 +70,51 @@ impl PastRun {
         Ok(PastRun { folder: folder.to_path_buf(), config, json, epochs })
     }
 
+    /// The run of a directory, if it is finished and nothing is left to do in it. A record that is damaged
+    /// is written again from the last checkpoint, where there is one: that is left to do.
+    ///
+    /// # Errors
+    /// As [`PastRun::read`]; [`Error::OtherConfig`] where it is a run of another config than this.
+    pub fn finished(folder: &Path, config: &Config) -> Result<Option<PastRun>> {
+        if !folder.join("run.json").exists() {
+            return Ok(None);
+        }
+        let has_checkpoint = !places(folder)?.is_empty();
+        let json: RunJson = match read_json(&folder.join("run.json")) {
+            Err(Error::Damaged { .. }) if has_checkpoint => return Ok(None),
+            json => json?,
+        };
+        // The checksums are a run's last file. One that was killed before it wrote them goes on from its
+        // last checkpoint, if it has one.
+        let whole = folder.join(checksums::FILE).exists() || !has_checkpoint;
+        if json.ended != Ended::Finished || !whole {
+            return Ok(None);
+        }
+        let run = match PastRun::read(folder) {
+            Err(Error::Damaged { .. }) if has_checkpoint => return Ok(None),
+            run => run?,
+        };
+        let differing = run.config.differing(config);
+        if differing.is_empty() {
+            return Ok(Some(run));
+        }
+        let (path, differing) = (folder.to_path_buf(), in_words(&differing));
+        Err(Error::OtherConfig { path, differing })
+    }
+
+    /// The bytes of its weights, or of other files of it, each as its checksum says, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::File`] where it cannot be read; [`Error::Damaged`] where it is not as it was written.
+    pub fn file(&self, name: &Path) -> Result<Vec<u8>> {
+        let path = self.folder.join(name);
+        let key = name.to_string_lossy();
+        match Checksums::read(&self.folder)?.filter(|sums| sums.names().any(|n| n == key)) {
+            Some(sums) => sums.file(&self.folder, &key),
+            None => std::fs::read(&path).map_err(Error::file("read", &path)),
+        }
+    }
+
     /// Whether all its epochs are done.
     #[must_use]
     pub fn is_finished(&self) -> bool {
@@ -60,7 +127,7 @@ impl PastRun {
 /// # Errors
 /// [`Error::File`] where it cannot be read, [`Error::Damaged`] where it is not what it should be.
 pub(crate) fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T> {
-    let text = std::fs::read_to_string(path).map_err(Error::file("read", path))?;
-    serde_json::from_str(&text)
+    let bytes = std::fs::read(path).map_err(Error::file("read", path))?;
+    serde_json::from_slice(&bytes)
         .map_err(|error| Error::Damaged { path: path.to_path_buf(), problem: error.to_string() })
 }

@@ -39,6 +39,7 @@ impl Plan {
         check_name(&file, &config.name)?;
         check_data(&file)?;
         check_train(&file)?;
+        check_record(&file)?;
         let source =
             Source::find(&config.data.dataset, data_folder).map_err(|error| match error {
                 Error::Dataset(message) => file.error("data.dataset", message, ""),
@@ -188,6 +189,15 @@ fn check_skips(file: &ConfigFile, policy: &SkipAndLower) -> Result<()> {
     if !(1..=MAX_SKIPPED).contains(&at_most) {
         let allowed = format!("it must be 1 to {}", grouped(MAX_SKIPPED));
         return Err(file.impossible(&field("at_most"), at_most, &allowed));
+    }
+    Ok(())
+}
+
+fn check_record(file: &ConfigFile) -> Result<()> {
+    let minutes = file.config().record.checkpoint_every_minutes;
+    if !(minutes.is_finite() && minutes >= 0.0) {
+        let (minutes, allowed) = (format!("{minutes:?}"), "it must be 0 or more");
+        return Err(file.impossible("record.checkpoint_every_minutes", minutes, allowed));
     }
     Ok(())
 }

@@ -4,7 +4,6 @@
 //! (`tensorflow/core/util/event.proto`) in the encoding of protocol buffers.
 
 use std::path::Path;
-use std::time::SystemTime;
 
 use serde_json::Value;
 
@@ -25,39 +24,52 @@ pub const FILE: &str = "events.out.tfevents.lowland";
 pub(crate) struct EventFile(GrowingFile);
 
 impl EventFile {
-    /// The event file of a run directory, with the run's config.
+    /// The event file of a run directory, with the run's config and the epochs that are done, each with the
+    /// time it was recorded at, in seconds since 1970. One that is there is replaced.
     ///
     /// # Errors
-    /// [`Error::File`](crate::Error::File), also where it exists.
-    pub(crate) fn create(folder: &Path, config: &str) -> Result<EventFile> {
-        let mut events = EventFile(GrowingFile::create(&folder.join(FILE))?);
-        events.push(0, &bytes(3, b"brain.Event:2"))?;
+    /// As [`GrowingFile::replace`].
+    pub(crate) fn write(
+        folder: &Path,
+        config: &str,
+        epochs: &[EpochMetrics],
+        times: &[f64],
+        now: f64,
+    ) -> Result<EventFile> {
+        let mut events = event(now, 0, &bytes(3, b"brain.Event:2"));
         // The text is shown as Markdown, where lines that are indented so stay as they are.
         let config: String = config.lines().map(|line| format!("    {line}\n")).collect();
-        events.push(0, &bytes(5, &text("config", &config)))?;
-        Ok(events)
+        events.extend(event(now, 0, &bytes(5, &text("config", &config))));
+        for (metrics, time) in epochs.iter().zip(times) {
+            events.extend(of_epoch(metrics, *time));
+        }
+        GrowingFile::replace(&folder.join(FILE), &events).map(EventFile)
     }
 
-    /// Adds the numbers of an epoch.
+    /// Adds the numbers of an epoch, recorded at a time.
     ///
     /// # Errors
     /// As [`GrowingFile::push`].
-    pub(crate) fn epoch(&mut self, metrics: &EpochMetrics) -> Result<()> {
-        let summary: Vec<u8> =
-            scalars(metrics).iter().flat_map(|(tag, value)| scalar(tag, *value)).collect();
-        self.push(metrics.epoch as u64, &bytes(5, &summary))
+    pub(crate) fn epoch(&mut self, metrics: &EpochMetrics, time: f64) -> Result<()> {
+        self.0.push(&of_epoch(metrics, time))
     }
+}
 
-    /// Adds an event: its content behind the time and the step.
-    fn push(&mut self, step: u64, content: &[u8]) -> Result<()> {
-        let now = SystemTime::UNIX_EPOCH.elapsed().map_or(0.0, |time| time.as_secs_f64());
-        let mut event = vec![key(1, FIXED_64)];
-        event.extend(now.to_le_bytes());
-        event.push(key(2, VARINT));
-        event.extend(varint(step));
-        event.extend(content);
-        self.0.push(&record(&event))
-    }
+/// The event of an epoch.
+fn of_epoch(metrics: &EpochMetrics, time: f64) -> Vec<u8> {
+    let summary: Vec<u8> =
+        scalars(metrics).iter().flat_map(|(tag, value)| scalar(tag, *value)).collect();
+    event(time, metrics.epoch as u64, &bytes(5, &summary))
+}
+
+/// An event: its content behind the time and the step.
+fn event(time: f64, step: u64, content: &[u8]) -> Vec<u8> {
+    let mut event = vec![key(1, FIXED_64)];
+    event.extend(time.to_le_bytes());
+    event.push(key(2, VARINT));
+    event.extend(varint(step));
+    event.extend(content);
+    record(&event)
 }
 
 /// The numbers of an epoch under their tags.

@@ -4,7 +4,7 @@ use lowland_core::op::{Accumulate, Op};
 use lowland_core::{Buffer, Clock, DType, Element};
 use lowland_models::{Arena, CrossEntropy, Model, Pass, Role};
 use lowland_optim::deformation::DeformedLoss;
-use lowland_optim::{ArenaOptimizer, ArenaParam, GroupSpec};
+use lowland_optim::{ArenaOptimizer, ArenaParam, GroupSpec, OptimizerState};
 use lowland_tensor::{Device, Tensor};
 
 use crate::Result;
@@ -137,6 +137,14 @@ impl Trainer {
     #[must_use]
     pub fn optimizer(&self) -> &ArenaOptimizer {
         &self.optimizer
+    }
+
+    /// Replaces the state of the optimizer, as [`ArenaOptimizer::load_state_dict`].
+    ///
+    /// # Errors
+    /// As there.
+    pub fn load_optimizer_state(&mut self, state: &OptimizerState<f32>) -> Result<()> {
+        Ok(self.optimizer.load_state_dict(state)?)
     }
 
     /// Where it runs.

@@ -313,7 +313,9 @@ fn signals_end_a_run_with_everything_saved() {
         signal(&child, name);
         let output = child.wait_with_output().unwrap();
         assert_eq!(output.status.code(), Some(130), "{}", stderr(&output));
-        assert!(stdout(&output).contains("What was done is saved in run"), "{}", stdout(&output));
+        let text = stdout(&output);
+        assert!(text.contains("What was done is saved in run\n"), "{text}");
+        assert!(text.contains("To go on: lowland train --resume run\n"), "{text}");
         let run = folder.path().join("run");
         let json = run_json(&run);
         assert_eq!(json["status"], "interrupted");

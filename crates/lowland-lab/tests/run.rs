@@ -92,12 +92,15 @@ fn a_run_records_what_it_did() {
     let mut names: Vec<_> = fs::read_dir(&out).unwrap().map(|e| e.unwrap().file_name()).collect();
     names.sort();
     let want = [
+        "B3SUMS",
+        "checkpoints",
         "config.toml",
         "curves.png",
         "curves.svg",
         "events.out.tfevents.lowland",
         "metrics.jsonl",
         "run.json",
+        "run.lock",
         "weights.safetensors",
     ];
     assert_eq!(names, want);
@@ -127,6 +130,7 @@ fn weights_of_epochs_are_kept_on_request_and_a_run_can_be_read_back() {
     let right = calibration.bins.iter().map(|bin| bin.accuracy * bin.images as f64).sum::<f64>();
     assert!((right / images as f64 - past.epochs[2].test_acc).abs() < 1e-12);
 
+    fs::remove_file(folder.path().join("B3SUMS")).unwrap();
     let path = folder.path().join("metrics.jsonl");
     fs::write(&path, fs::read_to_string(&path).unwrap().replacen("\"epoch\":2", "\"epoch\":", 1))
         .unwrap();

@@ -58,3 +58,13 @@ fn flatten(path: &str, value: Value, into: &mut BTreeMap<String, Value>) {
         }
     }
 }
+
+/// What differs, for people.
+pub(crate) fn in_words(differing: &[Differing]) -> String {
+    let value =
+        |value: &Option<Value>| value.as_ref().map_or("not set".to_string(), ToString::to_string);
+    let field = |d: &Differing| {
+        format!("`{}` is {} there and {} now", d.key, value(&d.first), value(&d.second))
+    };
+    differing.iter().map(field).collect::<Vec<_>>().join(", ")
+}

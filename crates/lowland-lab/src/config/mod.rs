@@ -18,6 +18,7 @@ use serde::{Deserialize, Serialize};
 pub use change::Change;
 pub use error::{ConfigError, Location};
 pub use fields::Differing;
+pub(crate) use fields::in_words;
 pub use file::ConfigFile;
 pub(crate) use source::Source;
 pub(crate) use suggest::nearest;
@@ -153,12 +154,30 @@ pub struct EvaluateConfig {
 }
 
 /// What a run directory keeps besides what every one keeps.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RecordConfig {
     /// Keeps the weights after every so many epochs, and after the last, in a file of their own, as what
     /// is measured along the run needs them; 0 keeps none of these.
     pub weights_every_epochs: usize,
+    /// How many of the newest checkpoints are kept, beside that of the epoch with the best validation
+    /// accuracy; with 0 there are none, and an interrupted run begins anew.
+    pub checkpoints_kept: usize,
+    /// Writes a checkpoint after every so many minutes; 0 writes none by time.
+    pub checkpoint_every_minutes: f64,
+    /// Writes a checkpoint after every so many training steps; 0 writes none by steps.
+    pub checkpoint_every_steps: usize,
+}
+
+impl Default for RecordConfig {
+    fn default() -> Self {
+        RecordConfig {
+            weights_every_epochs: 0,
+            checkpoints_kept: 2,
+            checkpoint_every_minutes: 5.0,
+            checkpoint_every_steps: 0,
+        }
+    }
 }
 
 impl Config {

@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::batch::{Job, Limits};
 use super::datasets::Datasets;
 use super::directory::{Directory, Past};
-use super::estimate::{Times, cell, work};
 use super::planned::{self, Planned};
 use super::search::Values;
 use super::{Cell, ExperimentFile, ExperimentRecord, Settings, State, Summary, Tuned};
@@ -53,7 +52,6 @@ pub fn run(
         console,
         directory,
         record,
-        times: Times::default(),
         datasets: Datasets::default(),
         limits: Limits::new(stop.clone(), deadline),
     };
@@ -136,7 +134,6 @@ pub(super) struct Conductor<'a> {
     pub(super) console: Console,
     pub(super) directory: Directory,
     pub(super) record: ExperimentRecord,
-    pub(super) times: Times,
     pub(super) datasets: Datasets,
     pub(super) limits: Limits,
 }
@@ -148,18 +145,15 @@ impl Conductor<'_> {
         self.directory.write(&self.record)
     }
 
-    /// Takes from an earlier run how long it took, and what it learnt from.
+    /// Takes from an earlier run what it learnt from.
     pub(super) fn learn(&mut self, planned: &Planned, past: &Past) -> Result<()> {
         match past {
-            Past::Nothing | Past::Failed | Past::Interrupted(None) => {}
-            // It is made anew, from the data that is there then.
-            Past::Interrupted(Some(json)) => self.times.trained(planned, json),
+            // One that was interrupted looks at its data itself when it goes on.
+            Past::Nothing | Past::Failed | Past::Interrupted => Ok(()),
             Past::Trained(run) | Past::Finished(run) => {
-                self.times.trained(planned, &run.json);
-                self.datasets.check(planned, &run.json.run.data)?;
+                self.datasets.check(planned, &run.json.run.data)
             }
         }
-        Ok(())
     }
 
     fn summary(&self, trials_left: usize) -> Summary {
@@ -180,7 +174,7 @@ impl<'a> Job<'a> {
         sizes: &HashMap<PathBuf, f64>,
         trained: bool,
     ) -> Job<'a> {
-        let an_epoch = sizes.get(cell(planned)).copied().unwrap_or_default();
+        let an_epoch = sizes.get(planned.cell()).copied().unwrap_or_default();
         let epochs = planned.plan.config().train.epochs;
         Job { planned, work: an_epoch * epochs as f64, trained }
     }
@@ -195,10 +189,11 @@ pub(super) fn sizes<'a>(
 ) -> Result<HashMap<PathBuf, f64>> {
     let mut sizes = HashMap::new();
     for planned in planned {
-        if let Entry::Vacant(entry) = sizes.entry(cell(planned).to_path_buf()) {
+        if let Entry::Vacant(entry) = sizes.entry(planned.cell().to_path_buf()) {
             let run = Run::new(planned.plan.clone(), &Options { workers: 0, ..options.clone() })?;
             datasets.check(planned, &run.info().data)?;
-            entry.insert(work(run.info(), 1.0));
+            let info = run.info();
+            entry.insert(info.data.work_of_an_epoch() as f64 * info.model.multiply_adds as f64);
         }
     }
     Ok(sizes)

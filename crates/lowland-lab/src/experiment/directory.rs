@@ -1,23 +1,27 @@
 //! The directory of an experiment: one process at a time, and what earlier ones have done.
 
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use super::planned::Planned;
 use super::{ExperimentFile, ExperimentRecord, State};
-use crate::config::{ConfigFile, Differing};
+use crate::config::{ConfigFile, in_words};
 use crate::flatness::{self, Flatness, FlatnessConfig};
-use crate::output::{write_json, write_whole};
+use crate::lock::Lock;
+use crate::output::{holds_at_most, write_json, write_whole};
 use crate::past::{PastRun, read_json};
-use crate::record::{Ended, RunJson};
+use crate::record::{Ended, LOCK as RUN_LOCK, RunJson};
 use crate::{Error, Result};
+
+/// What the process that works in the directory of an experiment holds.
+const LOCK: &str = "experiment.lock";
 
 /// The directory of an experiment, locked for this process.
 #[derive(Debug)]
 pub(super) struct Directory {
     path: PathBuf,
-    _lock: File,
+    _lock: Lock,
 }
 
 /// What there is of a run.
@@ -25,8 +29,8 @@ pub(super) struct Directory {
 pub(super) enum Past {
     /// Nothing.
     Nothing,
-    /// It was interrupted, and will be made anew. What it has recorded, if it came so far.
-    Interrupted(Option<Box<RunJson>>),
+    /// It was interrupted, and goes on from its newest checkpoint, or begins anew.
+    Interrupted,
     /// It was trained, but not measured.
     Trained(Box<PastRun>),
     /// Nothing is left to do.
@@ -39,7 +43,7 @@ impl Past {
     /// How far the run is.
     pub(super) fn state(&self) -> State {
         match self {
-            Past::Nothing | Past::Interrupted(_) | Past::Trained(_) => State::Waiting,
+            Past::Nothing | Past::Interrupted | Past::Trained(_) => State::Waiting,
             Past::Finished(_) => State::Finished,
             Past::Failed => State::Failed,
         }
@@ -55,16 +59,10 @@ impl Directory {
     pub(super) fn open(path: &Path) -> Result<Directory> {
         fs::create_dir_all(path).map_err(Error::file("create the folder", path))?;
         let text = path.join("experiment.toml");
-        if !text.exists() && !holds_at_most(path, &["experiment.lock"])? {
+        if !text.exists() && !holds_at_most(path, &[LOCK])? {
             return Err(Error::OutputExists { path: path.to_path_buf() });
         }
-        let lock_path = path.join("experiment.lock");
-        let lock = File::create(&lock_path).map_err(Error::file("create", &lock_path))?;
-        match lock.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(Error::Busy { path: path.to_path_buf() }),
-            Err(TryLockError::Error(error)) => return Err(Error::file("lock", &lock_path)(error)),
-        }
+        let lock = Lock::take(path, LOCK)?;
         Ok(Directory { path: path.to_path_buf(), _lock: lock })
     }
 
@@ -112,10 +110,10 @@ impl Directory {
         }
         if !folder.join("run.json").exists() {
             // A run that was killed before its record began.
-            if !folder.join("config.toml").exists() && !holds_at_most(&folder, &[])? {
+            if !folder.join("config.toml").exists() && !holds_at_most(&folder, &[RUN_LOCK])? {
                 return Err(Error::OutputExists { path: folder });
             }
-            return Ok(Past::Interrupted(None));
+            return Ok(Past::Interrupted);
         }
         let json: RunJson = read_json(&folder.join("run.json"))?;
         let file = ConfigFile::read(&folder.join("config.toml"), &[])?;
@@ -127,7 +125,7 @@ impl Directory {
         match &json.ended {
             Ended::Failed { diverged: true, .. } => return Ok(Past::Failed),
             Ended::Finished if json.calibration.is_some() => {}
-            _ => return Ok(Past::Interrupted(Some(Box::new(json)))),
+            _ => return Ok(Past::Interrupted),
         }
         let run = Box::new(PastRun::read(&folder)?);
         let measured = match &planned.flatness {
@@ -135,15 +133,6 @@ impl Directory {
             None => true,
         };
         Ok(if measured { Past::Finished(run) } else { Past::Trained(run) })
-    }
-
-    /// Removes what an interrupted run has left.
-    pub(super) fn clear(&self, planned: &Planned) -> Result<()> {
-        let folder = self.join(&planned.folder);
-        if !folder.exists() {
-            return Ok(());
-        }
-        fs::remove_dir_all(&folder).map_err(Error::file("remove the unfinished run", &folder))
     }
 }
 
@@ -166,27 +155,4 @@ fn is_measured(folder: &Path, wanted: &FlatnessConfig, with_landscape: bool) -> 
 pub(super) fn read_flatness(folder: &Path) -> Result<Option<Flatness>> {
     let path = folder.join("flatness.json");
     if path.exists() { read_json(&path).map(Some) } else { Ok(None) }
-}
-
-/// Whether a folder holds nothing but these, and what a file was being written to when its writer was killed.
-fn holds_at_most(folder: &Path, names: &[&str]) -> Result<bool> {
-    let entries = fs::read_dir(folder).map_err(Error::file("read the folder", folder))?;
-    for entry in entries {
-        let name = entry.map_err(Error::file("read the folder", folder))?.file_name();
-        let half_written = name.to_string_lossy().starts_with(".writing-");
-        if !half_written && !names.iter().any(|allowed| name == *allowed) {
-            return Ok(false);
-        }
-    }
-    Ok(true)
-}
-
-fn in_words(differing: &[Differing]) -> String {
-    let value = |value: &Option<serde_json::Value>| {
-        value.as_ref().map_or("not set".to_string(), ToString::to_string)
-    };
-    let field = |d: &Differing| {
-        format!("`{}` is {} there and {} now", d.key, value(&d.first), value(&d.second))
-    };
-    differing.iter().map(field).collect::<Vec<_>>().join(", ")
 }

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::batch::{Job, Place, Ran, make};
 use super::conduct::{Conductor, sizes};
-use super::directory::{Past, read_flatness};
+use super::directory::Past;
 use super::planned::Planned;
 use super::progress::Progress;
 use super::{Cell, State};
@@ -59,7 +59,7 @@ impl Conductor<'_> {
             Ok(())
         };
         let place = Place { directory, data_folder: &self.settings.data_folder };
-        make(&jobs, place, &width, &self.limits, &mut self.times, &progress, &mut taken)
+        make(&jobs, place, &width, &self.limits, &progress, &mut taken)
     }
 
     /// Records what has been done before. Returns the runs that are left, each with whether it was
@@ -72,13 +72,9 @@ impl Conductor<'_> {
             self.record.cells[i].state = past.state();
             self.learn(planned, &past)?;
             match past {
-                Past::Nothing | Past::Interrupted(_) => waiting.push((i, false)),
+                Past::Nothing | Past::Interrupted => waiting.push((i, false)),
                 Past::Trained(_) => waiting.push((i, true)),
-                Past::Finished(_) => {
-                    let flatness = read_flatness(&self.directory.join(&planned.folder))?;
-                    self.times.measured(flatness.as_ref());
-                }
-                Past::Failed => {}
+                Past::Finished(_) | Past::Failed => {}
             }
         }
         Ok(waiting)

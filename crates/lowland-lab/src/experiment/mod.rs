@@ -21,7 +21,6 @@ mod check;
 mod conduct;
 mod datasets;
 mod directory;
-mod estimate;
 mod file;
 mod grid;
 mod keys;

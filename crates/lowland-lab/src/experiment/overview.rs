@@ -2,7 +2,6 @@
 
 use serde::Serialize;
 
-use super::estimate::cell;
 use super::planned::{self, Planned};
 use super::{ExperimentFile, Settings};
 use crate::Result;
@@ -51,7 +50,7 @@ pub fn overview(file: &ExperimentFile, settings: &Settings) -> Result<Overview> 
     let all = trials.iter().flatten().map(|(_, planned)| planned);
     let mut parts: Vec<Part> = Vec::new();
     for planned in all.chain(grid.iter().map(|(_, planned)| planned)) {
-        let folder = cell(planned).display().to_string();
+        let folder = planned.cell().display().to_string();
         match parts.iter_mut().find(|part| part.folder == folder) {
             Some(part) => part.runs += 1,
             None => parts.push(part(folder, planned, &width.options)?),

@@ -26,6 +26,11 @@ pub(super) struct Planned {
 }
 
 impl Planned {
+    /// The folder that the runs of one cell, or the trials of one arm, have in common.
+    pub(super) fn cell(&self) -> &Path {
+        self.folder.parent().unwrap_or(&self.folder)
+    }
+
     /// Whether surfaces around its solution are measured.
     pub(super) fn with_landscape(&self) -> bool {
         self.flatness.as_ref().is_some_and(|(_, with_landscape)| *with_landscape)

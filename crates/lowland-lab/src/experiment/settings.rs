@@ -21,7 +21,7 @@ pub struct Settings {
     pub jobs: Option<usize>,
     /// Threads of each run; by default the cores are shared out.
     pub threads: Option<usize>,
-    /// No run is started that is not expected to end within so many hours.
+    /// Runs that still go on after so many hours are stopped.
     pub max_hours: Option<f64>,
     /// Over the file: how many training images each run uses.
     pub subset: Option<usize>,

@@ -44,7 +44,7 @@ impl Conductor<'_> {
             let past = self.directory.past(planned)?;
             self.learn(planned, &past)?;
             scores.push(match past {
-                Past::Nothing | Past::Interrupted(_) => None,
+                Past::Nothing | Past::Interrupted => None,
                 Past::Trained(run) | Past::Finished(run) => Some(score(&run)),
                 Past::Failed => Some(None),
             });
@@ -103,8 +103,7 @@ impl Conductor<'_> {
             Ok(())
         };
         let place = Place { directory: &self.directory, data_folder: &self.settings.data_folder };
-        let (times, limits) = (&mut self.times, &self.limits);
-        make(&jobs, place, &width, limits, times, &progress, &mut taken)
+        make(&jobs, place, &width, &self.limits, &progress, &mut taken)
     }
 
     /// Records the best trial of each arm.

@@ -147,7 +147,7 @@ fn along(
         let eigenvalue = match known {
             Some(eigenvalue) => *eigenvalue,
             None => {
-                network.load(&run.folder.join(weights_of(metrics.epoch)))?;
+                network.load(run, &weights_of(metrics.epoch))?;
                 let w = network.parameters()?;
                 let mut objective = network.loss(&batches, config.statistics, stop)?;
                 let mut hessian = Hessian::new(&mut objective, &w)?;

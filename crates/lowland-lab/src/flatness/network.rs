@@ -50,17 +50,17 @@ impl Network {
         let model = model.map_err(|error| in_model(plan.file(), error))?;
         let normalisation = dataset.normalisation().clone();
         let network = Network { plan, model, train, normalisation };
-        network.load(&run.folder.join("weights.safetensors"))?;
+        network.load(run, "weights.safetensors".as_ref())?;
         Ok(network)
     }
 
-    /// Takes the weights and running statistics of a file.
-    pub(super) fn load(&self, path: &Path) -> Result<()> {
-        let damaged = |problem: String| Error::Damaged { path: path.to_path_buf(), problem };
-        let load =
-            StateDict::read(path).and_then(|state| self.model.store.load_state_dict(&state, true));
+    /// Takes the weights and running statistics of a file of a run.
+    pub(super) fn load(&self, run: &PastRun, name: &Path) -> Result<()> {
+        let path = run.folder.join(name);
+        let damaged = |problem: String| Error::Damaged { path: path.clone(), problem };
+        let load = StateDict::from_bytes(&run.file(name)?, &path)
+            .and_then(|state| self.model.store.load_state_dict(&state, true));
         load.map(drop).map_err(|error| match error {
-            lowland_models::Error::File { source, .. } => Error::file("read", path)(source),
             lowland_models::Error::Format { message, .. } => damaged(message),
             error @ lowland_models::Error::Mismatch(_) => damaged(error.to_string()),
             error => error.into(),

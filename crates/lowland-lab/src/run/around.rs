@@ -46,13 +46,14 @@ impl Run {
     /// stop was wished.
     pub(super) fn deform(&mut self, observer: &mut dyn Observer, stop: &Stop) -> Result<bool> {
         let Some(config) = self.plan.config().deformation else { return Ok(true) };
-        if config.normalise {
-            self.initial_loss = self.untrained_loss(stop)?;
-            let Some(loss) = self.initial_loss else { return Ok(false) };
+        // A run that is resumed has measured it.
+        if config.normalise && self.progress.initial_loss.is_none() {
+            self.progress.initial_loss = self.untrained_loss(stop)?;
+            let Some(loss) = self.progress.initial_loss else { return Ok(false) };
             observer.measured_initial_loss(loss);
         }
         let epochs = self.info.epochs;
-        let deformed = config.build(epochs as f64, self.initial_loss);
+        let deformed = config.build(epochs as f64, self.progress.initial_loss);
         let deformed = deformed.map_err(|error| in_optim(self.plan.file(), "", error))?;
         self.trainer.deform(deformed, epochs);
         Ok(true)

@@ -6,10 +6,11 @@ use lowland_core::Clock;
 use lowland_data::{Batch, Loader};
 
 use super::{DataInfo, Observer, Position, Run, Stop};
+use crate::checkpoint::Progress;
 use crate::config::OnNonFinite;
 use crate::finite::{Fault, NotFinite};
 use crate::metrics::{EpochMetrics, Running};
-use crate::record::{Ended, Record};
+use crate::record::{Ended, Record, now};
 use crate::trainer::Images;
 use crate::{Error, Result};
 
@@ -20,35 +21,32 @@ const TRAINING_WORK: usize = 3;
 const TIMED_STEPS: usize = 4;
 
 impl Run {
-    /// Trains all epochs into `epochs`. Returns how that ended; `warm` becomes how often memory had
-    /// been asked for by the end of the first epoch.
+    /// Trains all epochs that are left. Returns how that ended; `warm` becomes how often memory had been
+    /// asked for by the end of the first of them.
     pub(super) fn train(
         &mut self,
-        epochs: &mut Vec<EpochMetrics>,
         warm: &mut Option<u64>,
         record: &mut Record,
         observer: &mut dyn Observer,
         stop: &Stop,
     ) -> Result<Ended> {
-        let planned = self.info.epochs;
+        let (planned, batches) = (self.info.epochs, self.info.steps_per_epoch);
         if !self.deform(observer, stop)? {
-            let batches = self.info.steps_per_epoch;
             return Ok(Ended::Interrupted { epoch: 1, batches_done: 0, batches });
         }
-        for epoch in 1..=planned {
+        while self.progress.epoch <= planned {
+            let (epoch, before) = (self.progress.epoch, self.progress.epoch_seconds);
             let began = Instant::now();
-            let mut lr = 0.0;
-            let training = self.train_epoch(epoch, &mut lr, observer, stop)?;
-            let train_seconds = began.elapsed().as_secs_f64();
-            let batches = self.info.steps_per_epoch;
+            self.train_epoch(record, observer, stop)?;
             let interrupted = |batches_done| Ended::Interrupted { epoch, batches_done, batches };
-            if training.batches < batches {
-                return Ok(interrupted(training.batches));
+            if self.progress.batches < batches {
+                return Ok(interrupted(self.progress.batches));
             }
             let Some((validation, test)) = self.evaluate_epoch(epoch, observer, stop)? else {
+                self.progress.epoch_seconds = before + began.elapsed().as_secs_f64();
                 return Ok(interrupted(batches));
             };
-            let Epoch { running, .. } = training;
+            let Progress { running, lr, train_seconds, .. } = self.progress;
             let metrics = EpochMetrics {
                 epoch,
                 train_loss: running.loss(),
@@ -60,14 +58,19 @@ impl Run {
                 lr,
                 deformation_slope: running.slope(),
                 block_coefficients: self.block_coefficients()?,
-                skipped_steps: self.skips.of_epoch(epoch),
+                skipped_steps: self.progress.skips.of_epoch(epoch),
                 images_per_s: running.images() as f64 / train_seconds.max(1e-9),
-                seconds: began.elapsed().as_secs_f64(),
+                seconds: before + began.elapsed().as_secs_f64(),
             };
             warm.get_or_insert(self.trainer.device().memory().fresh_allocations);
-            epochs.push(metrics);
-            record.epoch(epochs, &self.trainer.model().store)?;
-            observer.epoch(&epochs[epochs.len() - 1]);
+            self.progress.epochs.push(metrics);
+            self.progress.recorded_at.push(now());
+            self.progress.next_epoch();
+            record.epoch(&self.progress, &self.trainer.model().store)?;
+            if record.keeper().wants(&self.progress.epochs, planned) {
+                self.checkpoint(record)?;
+            }
+            observer.epoch(&self.progress.epochs[epoch - 1]);
             if stop.wished() && epoch < planned {
                 return Ok(interrupted(batches));
             }
@@ -75,43 +78,51 @@ impl Run {
         Ok(Ended::Finished)
     }
 
-    /// Trains one epoch, or as much of it as there is time for; `lr` becomes that of its last step.
+    /// Trains what is left of an epoch, or as much of it as there is time for.
     fn train_epoch(
         &mut self,
-        epoch: usize,
-        lr: &mut f64,
+        record: &mut Record,
         observer: &mut dyn Observer,
         stop: &Stop,
-    ) -> Result<Epoch> {
+    ) -> Result<()> {
+        let (epoch, first) = (self.progress.epoch, self.progress.batches);
+        let (before, trained) = (self.progress.epoch_seconds, self.progress.train_seconds);
         let began = Instant::now();
-        let mut done = Epoch::default();
         // The loader counts epochs from 0.
-        for batch in self.loaders.train.epoch(epoch as u64 - 1) {
+        for batch in self.loaders.train.start_at(epoch as u64 - 1, first) {
             let batch = batch?;
-            let clock = self.clock(epoch, done.batches);
-            *lr = clock.lr;
+            let clock = self.clock(epoch, self.progress.batches);
             let scored = self.trainer.step(&images(&batch), &clock)?;
-            match scored.fault.clone() {
-                Some(fault) => self.skip(fault, epoch, done.batches, observer)?,
-                None => done.running.add(&scored, batch.len()),
+            let fault = scored.fault.clone();
+            match fault.clone() {
+                Some(fault) => self.skip(fault, epoch, self.progress.batches, observer)?,
+                None => self.progress.running.add(&scored, batch.len()),
             }
-            done.batches += 1;
-            if scored.fault.is_none() {
-                let seconds = began.elapsed().as_secs_f64().max(1e-9);
+            let seconds = began.elapsed().as_secs_f64();
+            let progress = &mut self.progress;
+            progress.lr = clock.lr;
+            progress.batches += 1;
+            (progress.epoch_seconds, progress.train_seconds) =
+                (before + seconds, trained + seconds);
+            if fault.is_none() {
+                let Progress { running, batches, train_seconds, .. } = self.progress;
                 observer.stepped(&Position {
                     epoch,
-                    batch: done.batches,
-                    train_loss: done.running.loss(),
-                    train_acc: done.running.accuracy(),
-                    images_per_s: done.running.images() as f64 / seconds,
-                    done: self.work_done(epoch, TRAINING_WORK * done.running.images()),
+                    batch: batches,
+                    train_loss: running.loss(),
+                    train_acc: running.accuracy(),
+                    images_per_s: running.images() as f64 / train_seconds.max(1e-9),
+                    done: self.work_done(epoch, TRAINING_WORK * running.images()),
                 });
             }
             if stop.wished() {
                 break;
             }
+            if record.keeper().is_due(clock.step) {
+                self.checkpoint(record)?;
+            }
         }
-        Ok(done)
+        Ok(())
     }
 
     /// The scores on validation and test images; none where a stop is wished.
@@ -175,7 +186,7 @@ impl Run {
             step: 1 + steps as u64,
             epoch: epoch as u64,
             progress: steps as f64 / (planned * per_epoch) as f64,
-            lr: self.skips.lr_factor
+            lr: self.progress.skips.lr_factor
                 * config.schedule.lr(config.optimizer.learning_rate, position, planned as f64),
         }
     }
@@ -200,7 +211,7 @@ impl Run {
             OnNonFinite::Stop => 0,
             OnNonFinite::SkipAndLower(policy) => policy.at_most,
         };
-        let (batch, skipped) = (batches + 1, self.skips.steps.len());
+        let (batch, skipped) = (batches + 1, self.progress.skips.steps.len());
         let checkpoint = None;
         NotFinite { fault, images, step, epoch, batch, lr, skipped, at_most, checkpoint }.into()
     }
@@ -228,13 +239,6 @@ impl DataInfo {
     pub(crate) fn work_of_an_epoch(&self) -> usize {
         TRAINING_WORK * self.train_images + self.validation_images + self.test_images
     }
-}
-
-/// What has been trained of an epoch.
-#[derive(Default)]
-struct Epoch {
-    running: Running,
-    batches: usize,
 }
 
 /// Which images are scored, and when.

@@ -1,11 +1,13 @@
 //! A run: a plan with its data, its network and its device, and the loop over epochs.
 
 mod around;
+mod checkpoints;
 mod epochs;
 mod range;
 mod setup;
 mod skips;
 
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -18,6 +20,7 @@ pub(crate) use setup::{Parts, open_dataset};
 pub use skips::{SkippedStep, Skips};
 
 use crate::calibration::Calibration;
+use crate::checkpoint::Progress;
 use crate::metrics::{EpochMetrics, Results};
 use crate::plan::Plan;
 use crate::record::{Ended, Record};
@@ -217,8 +220,7 @@ pub struct Run {
     info: RunInfo,
     trainer: Trainer,
     loaders: setup::Loaders,
-    initial_loss: Option<f64>,
-    skips: Skips,
+    progress: Progress,
 }
 
 impl Run {
@@ -249,6 +251,12 @@ impl Run {
         &self.trainer
     }
 
+    /// Where it is.
+    #[must_use]
+    pub fn progress(&self) -> &Progress {
+        &self.progress
+    }
+
     /// Trains to the end, or until a stop is wished, and records everything.
     ///
     /// # Errors
@@ -262,10 +270,15 @@ impl Run {
     ) -> Result<Outcome> {
         let began = Instant::now();
         observer.started(&self.info);
-        let (mut epochs, mut warm) = (Vec::new(), None);
+        let (mut warm, before) = (None, self.progress.seconds);
+        let epochs_before = self.progress.epochs.len();
         let (mut input_noise, mut calibration, mut schemes) = (Vec::new(), None, None);
-        let trained = self.train(&mut epochs, &mut warm, record, observer, stop);
+        let trained = self.train(&mut warm, record, observer, stop);
+        self.progress.seconds = before + began.elapsed().as_secs_f64();
         let trained = trained.and_then(|ended| {
+            if matches!(ended, Ended::Interrupted { .. }) {
+                self.checkpoint(record)?;
+            }
             if ended == Ended::Finished {
                 input_noise = self.evaluate_noise(observer)?;
                 observer.tested_on_noise(&input_noise);
@@ -278,19 +291,27 @@ impl Run {
         let (ended, failure) = match trained {
             Ok(ended) => (ended, None),
             Err(error) => {
+                let error = match error {
+                    Error::NotFinite(mut what) => {
+                        what.checkpoint = record.keeper().newest().map(Path::to_path_buf);
+                        Error::NotFinite(what)
+                    }
+                    error => error,
+                };
                 let diverged = matches!(error, Error::NotFinite { .. });
                 (Ended::Failed { reason: error.to_string(), diverged }, Some(error))
             }
         };
-        let seconds = began.elapsed().as_secs_f64();
+        let seconds = before + began.elapsed().as_secs_f64();
+        let epochs = self.progress.epochs.clone();
         let outcome = Outcome {
             results: Results::of(&epochs),
-            initial_loss: self.initial_loss,
-            skipped_steps: self.skips.steps.clone(),
+            initial_loss: self.progress.initial_loss,
+            skipped_steps: self.progress.skips.steps.clone(),
             input_noise,
             calibration,
             schemes,
-            memory: self.memory(warm.filter(|_| epochs.len() > 1)),
+            memory: self.memory(warm.filter(|_| epochs.len() > epochs_before + 1)),
             ended,
             epochs,
             seconds,

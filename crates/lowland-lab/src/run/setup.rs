@@ -8,7 +8,8 @@ use lowland_data::{
     RandomCrop, View,
 };
 
-use super::{DataInfo, ModelInfo, Options, Run, RunInfo, Skips};
+use super::{DataInfo, ModelInfo, Options, Run, RunInfo};
+use crate::checkpoint::Progress;
 use crate::config::OnNonFinite;
 use crate::plan::{Plan, in_model};
 use crate::trainer::Trainer;
@@ -75,8 +76,7 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
         instruction_set: opened.instruction_set,
         loader_workers: options.workers,
     };
-    let (initial_loss, skips) = (None, Skips::default());
-    Ok(Run { plan, info, trainer, loaders, initial_loss, skips })
+    Ok(Run { plan, info, trainer, loaders, progress: Progress::default() })
 }
 
 impl Loaders {

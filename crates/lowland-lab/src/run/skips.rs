@@ -48,17 +48,6 @@ impl Skips {
 }
 
 impl Run {
-    /// The steps that were skipped so far, and what they made of the learning rate.
-    #[must_use]
-    pub fn skips(&self) -> &Skips {
-        &self.skips
-    }
-
-    /// Goes on from the skipped steps of a run that had come this far.
-    pub fn set_skips(&mut self, skips: Skips) {
-        self.skips = skips;
-    }
-
     /// Skips the step that follows `batches` batches of an epoch, at which a number was not finite.
     ///
     /// # Errors
@@ -72,25 +61,28 @@ impl Run {
         observer: &mut dyn Observer,
     ) -> Result<()> {
         let may_skip = match self.plan.config().train.on_non_finite {
-            OnNonFinite::SkipAndLower(policy) if self.skips.steps.len() < policy.at_most => {
+            OnNonFinite::SkipAndLower(policy)
+                if self.progress.skips.steps.len() < policy.at_most =>
+            {
                 Some(policy.factor).filter(|_| !matches!(fault, Fault::Parameter(_)))
             }
             _ => None,
         };
-        let all_of_epoch = self.skips.of_epoch(epoch).unwrap_or(0) + 1 == self.info.steps_per_epoch;
+        let all_of_epoch =
+            self.progress.skips.of_epoch(epoch).unwrap_or(0) + 1 == self.info.steps_per_epoch;
         let Some(factor) = may_skip.filter(|_| !all_of_epoch) else {
             return Err(self.not_finite(fault, "training", epoch, batches));
         };
-        self.skips.lr_factor *= factor;
+        self.progress.skips.lr_factor *= factor;
         let skipped = SkippedStep {
             step: self.clock(epoch, batches).step,
             epoch,
             batch: batches + 1,
             reason: fault.to_string(),
-            lr_factor: self.skips.lr_factor,
+            lr_factor: self.progress.skips.lr_factor,
         };
         observer.skipped(&skipped);
-        self.skips.steps.push(skipped);
+        self.progress.skips.steps.push(skipped);
         Ok(())
     }
 }

@@ -46,8 +46,9 @@ pub enum Command {
 /// Make the run of a TOML file and record it in a directory of its own.
 ///
 /// The directory holds the whole config, metrics.jsonl with a line an epoch, run.json, a picture of
-/// the curves, and the weights as safetensors. Ctrl-C stops after the step and saves what was done;
-/// a second Ctrl-C stops at once.
+/// the curves, the weights as safetensors, and checkpoints. Ctrl-C stops after the step and saves what
+/// was done; a second Ctrl-C stops at once. However a run has ended, --resume goes on with it, and it
+/// comes to the same bits as if it had not been interrupted.
 #[derive(Debug, Args)]
 #[command(after_help = examples(&[
     "train docs/experiments/digits.toml",
@@ -55,10 +56,13 @@ pub enum Command {
     "train my.toml --out runs/first --json > epochs.jsonl",
     "train my.toml --set optimizer='{learning_rate=1e-3, adam={}}'",
     "train docs/experiments/all-methods.toml --unset deformation --unset optimizer.activation",
+    "train --resume runs/first",
+    "train my.toml --resume runs/first   # begins, or goes on where it was killed",
 ]))]
 pub struct Train {
-    /// The run's file, such as docs/experiments/digits.toml.
-    pub config: PathBuf,
+    /// The run's file, such as docs/experiments/digits.toml; with --resume it may be left out.
+    #[arg(required_unless_present = "resume")]
+    pub config: Option<PathBuf>,
     /// Put a value over one of the file; dotted key, value as in TOML, bare words are texts.
     #[arg(long = "set", value_name = "KEY=VALUE")]
     pub sets: Vec<String>,
@@ -68,6 +72,10 @@ pub struct Train {
     /// The run directory, which must not exist or be empty [default: runs/NAME-seedSEED-TIME].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
+    /// Go on with the run of this directory from its newest checkpoint; where it has none, or there is no
+    /// such directory yet, the run begins.
+    #[arg(long, value_name = "DIR", conflicts_with = "out")]
+    pub resume: Option<PathBuf>,
     /// Where datasets are looked for by name.
     #[arg(long, value_name = "DIR", default_value = "data")]
     pub data_dir: PathBuf,
@@ -234,7 +242,7 @@ impl Machine {
 }
 
 /// What a person types to get here, where another program passes its arguments on.
-fn called_as() -> String {
+pub fn called_as() -> String {
     std::env::var("LOWLAND_CALLED_AS").unwrap_or_else(|_| "lowland".into())
 }
 

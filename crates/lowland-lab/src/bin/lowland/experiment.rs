@@ -31,7 +31,7 @@ pub struct Experiment {
     /// The directory of the experiment; it may be one that is begun [default: runs/NAME].
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
-    /// Start no run that is not expected to end within so many hours, and stop those that go on.
+    /// Stop after so many hours; the same command goes on where it stopped.
     #[arg(long, value_name = "HOURS")]
     pub max_hours: Option<f64>,
     /// Draw the images of every run from so many, whatever the file says.

@@ -1,28 +1,42 @@
 //! `train`: runs an experiment.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use lowland_lab::console::{Console, Watcher, duration, mebibytes, results_table};
-use lowland_lab::{Ended, Plan, Record, Result, Run, default_folder};
+use lowland_lab::{Ended, PastRun, Plan, Record, Result, Resumed, Run, default_folder};
 use serde_json::json;
 
-use crate::args::Train;
+use crate::args::{Train, called_as, quoted};
 use crate::{INTERRUPTED, signals};
 
 pub fn train(arguments: &Train) -> Result<ExitCode> {
     let console = Console::new(arguments.json);
-    let plan = Plan::read(&arguments.config, &arguments.changes(), &arguments.data_dir)?;
+    let plan = plan(arguments)?;
+    if let Some(folder) = &arguments.resume
+        && let Some(run) = PastRun::finished(folder, plan.config())?
+    {
+        return Ok(nothing_left(console, &run));
+    }
     let config = plan.config();
     let default = || default_folder(&format!("{}-seed{}", config.name, config.seed));
-    let folder = arguments.out.clone().unwrap_or_else(default);
+    let folder = arguments.resume.as_ref().or(arguments.out.as_ref()).cloned();
+    let folder = folder.unwrap_or_else(default);
     let stop = signals::stop_on_signal(console)?;
     let mut run = Run::new(plan, &arguments.machine.options())?;
-    let mut record = Record::create(&folder, &run)?;
+    let mut record = if arguments.resume.is_some() {
+        let (record, resumed) = Record::resume(&folder, &mut run)?;
+        tell(console, &resumed);
+        record
+    } else {
+        Record::create(&folder, &run)?
+    };
     let outcome = match run.execute(&mut record, &mut Watcher::new(console), &stop) {
         Ok(outcome) => outcome,
         Err(error) => {
-            let folder = folder.display();
-            console.say(&format!("What was done before the error is saved in {folder}"));
+            let (shown, again) = (folder.display(), going_on(arguments, &folder));
+            console.say(&format!("What was done before the error is saved in {shown}"));
+            console.say(&format!("To go on once it is put right: {again}"));
             return Err(error);
         }
     };
@@ -38,8 +52,9 @@ pub fn train(arguments: &Train) -> Result<ExitCode> {
     match &outcome.ended {
         Ended::Interrupted { epoch, batches_done, batches } => console.say(&format!(
             "Interrupted in epoch {epoch} after batch {batches_done} of {batches}, {took}{resident}. What \
-             was done is saved in {}",
-            folder.display()
+             was done is saved in {}\nTo go on: {}",
+            folder.display(),
+            going_on(arguments, &folder)
         )),
         _ => console.say(&format!("Took {took}{resident}. Recorded in {}", folder.display())),
     }
@@ -59,4 +74,62 @@ pub fn train(arguments: &Train) -> Result<ExitCode> {
     console.emit(&result);
     let interrupted = matches!(outcome.ended, Ended::Interrupted { .. });
     Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
+}
+
+/// The plan of the file that was named, else that of the run to go on with.
+fn plan(arguments: &Train) -> Result<Plan> {
+    let of_run = || arguments.resume.as_ref().map(|folder| folder.join("config.toml"));
+    let path = arguments.config.clone().or_else(of_run).unwrap_or_default();
+    Plan::read(&path, &arguments.changes(), &arguments.data_dir)
+}
+
+/// The command that goes on with a run.
+fn going_on(arguments: &Train, folder: &Path) -> String {
+    let mut command =
+        format!("{} train --resume {}", called_as(), quoted(&folder.to_string_lossy()));
+    if arguments.data_dir != Path::new("data") {
+        command += &format!(" --data-dir {}", quoted(&arguments.data_dir.to_string_lossy()));
+    }
+    if arguments.machine.device.device != "cpu" {
+        command += &format!(" --device {}", arguments.machine.device.device);
+    }
+    command
+}
+
+/// Says that a run has come to its end before.
+fn nothing_left(console: Console, run: &PastRun) -> ExitCode {
+    let folder = run.folder.display();
+    console.say(&format!("The run in {folder} is finished; nothing is left to do."));
+    if let Some(results) = &run.json.results {
+        console.say(&format!("\n{}", results_table(&[(run.json.run.name.as_str(), results)])));
+    }
+    console.emit(&json!({
+        "event": "result",
+        "run": run.json.run.name,
+        "folder": run.folder,
+        "status": "finished",
+        "results": run.json.results,
+        "seeds": 1,
+    }));
+    ExitCode::SUCCESS
+}
+
+/// Says what a run goes on from.
+fn tell(console: Console, resumed: &Resumed) {
+    for damage in &resumed.damaged {
+        let (folder, problem) = (damage.folder.display(), &damage.problem);
+        console.say(&format!("A checkpoint is damaged and was put aside as {folder}: {problem}"));
+    }
+    for differing in &resumed.differing {
+        console.say(&format!("{differing}: the results may differ in their last bits"));
+    }
+    if let Some(from) = &resumed.from {
+        console.say(&format!("Going on from {}", from.display()));
+    }
+    console.emit(&json!({
+        "event": "resumed",
+        "from": resumed.from,
+        "damaged": resumed.damaged.iter().map(|damage| &damage.folder).collect::<Vec<_>>(),
+        "differing": resumed.differing,
+    }));
 }
