@@ -17,6 +17,8 @@ Experiments (built in release form first, then run):
   lr-range find learning rates to train with, by a hundred steps at a rate that grows
   methods  list what a config can name, or describe one
   tables   write the tables of an experiment's directory anew
+  verify   make one run with 1, 2, 3 and 8 threads, and killed and resumed, to one hash
+  soak     kill, interrupt and damage runs for some minutes, and compare what they come to
   zero-stability
            the roots of a multistep scheme, and what they say
 

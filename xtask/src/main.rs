@@ -27,7 +27,9 @@ const LOWLAND: &[&str] = &[
     "flatness",
     "lr-range",
     "methods",
+    "soak",
     "tables",
+    "verify",
     "zero-stability",
 ];
 

@@ -168,6 +168,15 @@ pub enum Error {
         problem: String,
     },
 
+    /// A run that was disturbed on purpose did not end as the one that was not.
+    #[error("`{}`: {problem}", folder.display())]
+    Disturbed {
+        /// Its directory.
+        folder: PathBuf,
+        /// How it ended.
+        problem: String,
+    },
+
     /// Two runs that cannot be compared in the way that was asked for.
     #[error("`{}` and `{}` cannot be compared: {reason}", from.display(), to.display())]
     Incomparable {
@@ -239,6 +248,7 @@ impl Error {
             | Error::Optimizer(_)
             | Error::Landscape(_)
             | Error::NotFinite { .. }
+            | Error::Disturbed { .. }
             | Error::Picture(_) => true,
             _ => false,
         };

@@ -10,6 +10,7 @@ pub mod console;
 pub mod dataset;
 pub mod demo;
 pub mod device;
+pub mod endurance;
 mod error;
 pub mod experiment;
 mod finite;

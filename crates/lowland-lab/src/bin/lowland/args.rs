@@ -14,7 +14,9 @@ use crate::lr_range::LrRange;
 use crate::methods::Methods;
 use crate::report::Report;
 use crate::runs::Runs;
+use crate::soak::Soak;
 use crate::tables::Tables;
+use crate::verify::Verify;
 use crate::zero_stability::ZeroStability;
 
 /// Trains image classifiers on an engine of its own, and records what it does.
@@ -39,7 +41,9 @@ pub enum Command {
     LrRange(LrRange),
     Methods(Methods),
     Report(Report),
+    Soak(Soak),
     Tables(Tables),
+    Verify(Verify),
     ZeroStability(ZeroStability),
 }
 

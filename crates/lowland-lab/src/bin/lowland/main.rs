@@ -12,9 +12,12 @@ mod lr_range;
 mod methods;
 mod report;
 mod runs;
+mod scratch;
 mod signals;
+mod soak;
 mod tables;
 mod train;
+mod verify;
 mod zero_stability;
 
 use std::process::ExitCode;
@@ -38,7 +41,9 @@ fn main() -> ExitCode {
         Command::LrRange(options) => lr_range::lr_range(options),
         Command::Methods(options) => methods::methods(options),
         Command::Report(options) => report::report(options),
+        Command::Soak(options) => soak::soak(options),
         Command::Tables(options) => tables::tables(options),
+        Command::Verify(options) => verify::verify(options),
         Command::ZeroStability(options) => zero_stability::zero_stability(options),
     };
     match result {
