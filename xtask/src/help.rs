@@ -8,6 +8,8 @@ Experiments (built in release form first, then run):
   train    make one run from a TOML file and record it in a directory of its own
   experiment
            compare arms over seeds, from a TOML file: search, runs, measurements
+  evaluate score a network, or weights of another program, on the test images
+  weights  write a run's weights under the names of PyTorch's networks
   runs     list, show, compare and export what has been run
   report   write the page of an experiment or of a run: verdict, curves, tables, landscapes
   data     list, import and describe datasets

@@ -17,6 +17,7 @@ use spawn::{cargo, run};
 /// The commands of the `lowland` program, which are passed on to it.
 const LOWLAND: &[&str] = &[
     "train",
+    "evaluate",
     "experiment",
     "runs",
     "report",
@@ -30,6 +31,7 @@ const LOWLAND: &[&str] = &[
     "soak",
     "tables",
     "verify",
+    "weights",
     "zero-stability",
 ];
 

@@ -9,6 +9,8 @@ mod source;
 mod suggest;
 mod tree;
 
+use std::path::PathBuf;
+
 use lowland_data::InputNoise;
 use lowland_models::ModelConfig;
 use lowland_optim::deformation::DeformationConfig;
@@ -108,12 +110,22 @@ pub struct TrainConfig {
     pub label_smoothing: f64,
     /// What is done where the loss, a gradient or a running statistic is infinite or not a number.
     pub on_non_finite: OnNonFinite,
+    /// A safetensors file of weights and running statistics to begin with, such as PyTorch writes, in place
+    /// of random ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial_weights: Option<PathBuf>,
 }
 
 impl Default for TrainConfig {
     fn default() -> Self {
         let on_non_finite = OnNonFinite::default();
-        TrainConfig { epochs: 10, batch_size: 128, label_smoothing: 0.0, on_non_finite }
+        TrainConfig {
+            epochs: 10,
+            batch_size: 128,
+            label_smoothing: 0.0,
+            on_non_finite,
+            initial_weights: None,
+        }
     }
 }
 

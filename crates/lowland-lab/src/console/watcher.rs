@@ -127,6 +127,10 @@ impl Observer for Watcher {
         self.epochs = info.epochs;
         self.began = Instant::now();
         self.console.say(&begin_line(info));
+        if let Some(weights) = &info.model.initial_weights {
+            let (path, names) = (&weights.path, weights.names.name());
+            self.console.say(&format!("initial weights: {path}, by the names of {names}"));
+        }
         for note in &info.notes {
             self.console.say(&format!("note: {note}"));
         }

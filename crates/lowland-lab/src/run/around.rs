@@ -9,8 +9,10 @@ use super::epochs::{Scoring, images};
 use super::{Observer, Run, Stop};
 use crate::Result;
 use crate::calibration::{Calibration, Confidences};
+use crate::checkpoint::Progress;
 use crate::metrics::Running;
 use crate::plan::in_optim;
+use crate::trainer::{Images, Scored};
 
 /// The score of the trained network on noisy test images.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,6 +99,24 @@ impl Run {
             scores.push(NoiseScore { noise, test_loss, test_acc });
         }
         Ok(scores)
+    }
+
+    /// The test images.
+    pub(crate) fn test_images(&self) -> &Loader {
+        &self.loaders.test
+    }
+
+    /// The score of a batch of test images, and its logits.
+    ///
+    /// # Errors
+    /// [`Error::NotFinite`](crate::Error::NotFinite).
+    pub(crate) fn score(&mut self, batch: &Images<'_>) -> Result<(Scored, &[f32])> {
+        let scored = self.trainer.evaluate(batch)?;
+        if let Some(fault) = &scored.fault {
+            let Progress { epoch, batches, .. } = self.progress;
+            return Err(self.not_finite(fault.clone(), "test", epoch, batches));
+        }
+        Ok((scored, self.trainer.logits()))
     }
 
     /// The calibration of the network on the test images.

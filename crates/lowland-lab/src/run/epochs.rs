@@ -249,6 +249,6 @@ pub(super) struct Scoring {
     pub(super) before: usize,
 }
 
-pub(super) fn images(batch: &Batch) -> Images<'_> {
+pub(crate) fn images(batch: &Batch) -> Images<'_> {
     Images { shape: batch.shape(), pixels: batch.images(), labels: batch.labels() }
 }

@@ -16,11 +16,13 @@ use lowland_data::LabelNoiseReport;
 use serde::{Deserialize, Serialize};
 
 pub use around::{NoiseScore, SchemeInfo};
+pub(crate) use epochs::images;
 pub(crate) use setup::{Parts, open_dataset};
 pub use skips::{SkippedStep, Skips};
 
 use crate::calibration::Calibration;
 use crate::checkpoint::Progress;
+use crate::initial::InitialWeights;
 use crate::metrics::{EpochMetrics, Results};
 use crate::plan::Plan;
 use crate::record::{Ended, Record};
@@ -104,6 +106,9 @@ pub struct ModelInfo {
     pub multiply_adds: u64,
     /// The layers that run as one op on this device.
     pub fused_layers: String,
+    /// The file that its first weights came from; absent where they are random.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial_weights: Option<InitialWeights>,
 }
 
 /// The data of a run.

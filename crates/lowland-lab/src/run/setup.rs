@@ -13,7 +13,7 @@ use crate::checkpoint::Progress;
 use crate::config::OnNonFinite;
 use crate::plan::{Plan, in_model};
 use crate::trainer::Trainer;
-use crate::{Error, Result, device};
+use crate::{Error, Result, device, initial};
 
 /// The images of a run, in batches.
 #[derive(Debug)]
@@ -34,11 +34,15 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
     check_last_batch(&plan, shape, loaders.train.view().len())?;
     let model = plan.model().build(shape, classes, &opened.device, DType::F32, config.seed);
     let model = model.map_err(|error| in_model(plan.file(), error))?;
+    let initial_weights = config.train.initial_weights.as_ref();
+    let initial_weights =
+        initial_weights.map(|path| initial::load(plan.file(), path, &model)).transpose()?;
     let model_info = ModelInfo {
         name: model.name.clone(),
         parameters: model.store.count(),
         multiply_adds: model.multiply_adds,
         fused_layers: model.store.fusion().to_string(),
+        initial_weights,
     };
     let trainer = Trainer::new(model, plan.groups()?, config.train.label_smoothing)
         .and_then(|trainer| match config.optimizer.clip_norm() {

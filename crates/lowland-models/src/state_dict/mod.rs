@@ -1,13 +1,13 @@
 //! Names and numbers of a model, in and out of files and stores.
 
 mod file;
-mod zerosnet;
+mod names;
 
 use std::collections::BTreeMap;
 
 use lowland_core::Shape;
 
-pub use zerosnet::{Imported, ZeroSNetNames};
+pub use names::{Convention, Imported, Names};
 
 use crate::{Error, Mismatch, ParamStore, Result, Values, WrongShape};
 

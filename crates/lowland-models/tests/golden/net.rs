@@ -1,7 +1,7 @@
 //! What the JSON says of a net: its structure, and under whose names its numbers are stored.
 
 use lowland_conformance::golden::File;
-use lowland_models::state_dict::ZeroSNetNames;
+use lowland_models::state_dict::{Convention, Names};
 use lowland_models::zoo::{Block, Coefficients, Family, Spec, Stem};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub struct Structure {
     pub channels: usize,
     pub classes: usize,
     /// Where the names are those of the authors of ZeroSNet.
-    pub authors: Option<ZeroSNetNames>,
+    pub authors: Option<Names>,
 }
 
 impl Structure {
@@ -82,7 +82,7 @@ impl Net<'_> {
             widths: vec![16, 32, 64],
             blocks: self.value("/config/layers")?,
         };
-        let authors = Some(ZeroSNetNames::of(&spec)?);
+        let authors = Some(Convention::ZerosnetAuthors.names(&spec)?);
         Ok(Structure { spec, channels: 3, classes: 10, authors })
     }
 

@@ -7,6 +7,7 @@ use lowland_lab::machine::logical_cores;
 use lowland_lab::{Change, Options, device};
 
 use crate::demo::Demo;
+use crate::evaluate::Evaluate;
 use crate::experiment::Experiment;
 use crate::figures::Figures;
 use crate::flatness::FlatnessOf;
@@ -17,6 +18,7 @@ use crate::runs::Runs;
 use crate::soak::Soak;
 use crate::tables::Tables;
 use crate::verify::Verify;
+use crate::weights::Weights;
 use crate::zero_stability::ZeroStability;
 
 /// Trains image classifiers on an engine of its own, and records what it does.
@@ -30,6 +32,7 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     Train(Train),
+    Evaluate(Evaluate),
     Experiment(Experiment),
     Runs(Runs),
     Demo(Demo),
@@ -44,6 +47,7 @@ pub enum Command {
     Soak(Soak),
     Tables(Tables),
     Verify(Verify),
+    Weights(Weights),
     ZeroStability(ZeroStability),
 }
 

@@ -5,6 +5,7 @@ mod bench;
 mod data;
 mod demo;
 mod errors;
+mod evaluate;
 mod experiment;
 mod figures;
 mod flatness;
@@ -18,6 +19,7 @@ mod soak;
 mod tables;
 mod train;
 mod verify;
+mod weights;
 mod zero_stability;
 
 use std::process::ExitCode;
@@ -43,6 +45,8 @@ fn main() -> ExitCode {
         Command::Report(options) => report::report(options),
         Command::Soak(options) => soak::soak(options),
         Command::Tables(options) => tables::tables(options),
+        Command::Evaluate(options) => evaluate::evaluate(options),
+        Command::Weights(options) => weights::weights(options),
         Command::Verify(options) => verify::verify(options),
         Command::ZeroStability(options) => zero_stability::zero_stability(options),
     };

@@ -1,64 +1,28 @@
-//! The names that the authors of ZeroSNet give to what is in its state dict.
+//! The names of the authors of ZeroSNet.
 
-use super::StateDict;
+use super::Names;
 use crate::zoo::{Block, Family, Spec, Stem};
 use crate::{Error, Result};
 
-/// Names of one ZeroSNet, in the authors' PyTorch modules (LongJin-lab/ZeroSNet at 3717207,
-/// `CIFAR/models/ZeroSNet.py` and `ImageNet/models/zerosnet_imagenet.py`) and here.
+/// Those in a network of this structure.
 ///
 /// Their modules hold parameters that no forward pass reads: `bn1` of the CIFAR form, `downsample1`
 /// where there are no bottlenecks, and the c of the first two blocks. They have no name here.
-///
-/// ```
-/// use lowland_models::{ModelConfig, state_dict::ZeroSNetNames};
-/// let names = ZeroSNetNames::of(&ModelConfig::named("zerosnet20").spec()?)?;
-/// let theirs = "blocks.3.downsample_ll.downsample_.0.weight";
-/// assert_eq!(names.ours(theirs).as_deref(), Some("blocks.3.short_conv_2.weight"));
-/// assert_eq!(names.theirs("blocks.3.short_conv_2.weight"), theirs);
-/// assert_eq!(names.ours("bn1.weight"), None);
-/// # Ok::<(), lowland_models::Error>(())
-/// ```
-#[derive(Clone, Debug)]
-pub struct ZeroSNetNames {
-    /// Beginnings of names, ours and theirs. Of those that fit a name the longest holds.
-    pairs: Vec<(String, String)>,
-    /// Beginnings of their names without a use.
-    unused: Vec<String>,
+pub(super) fn names(spec: &Spec) -> Result<Names> {
+    if !matches!(spec.family, Family::ZeroSNet(_)) {
+        let message = "the authors' names are those of ZeroSNets; this is another network";
+        return Err(Error::config("name", message));
+    }
+    let mut names = Names::default();
+    names.pair("stem", "conv1");
+    match spec.stem {
+        Stem::Cifar => names.cifar(spec),
+        Stem::ImageNet => names.imagenet(spec),
+    }
+    Ok(names)
 }
 
-/// A state dict of the authors in the names that are used here.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Imported {
-    /// The tensors; a name that is not one of theirs stays.
-    pub state: StateDict,
-    /// Their names of the tensors that nothing uses, sorted.
-    pub skipped: Vec<String>,
-}
-
-impl ZeroSNetNames {
-    /// The names in a network of this structure.
-    ///
-    /// # Errors
-    /// [`Error::Config`] of the field `name` where it is no ZeroSNet.
-    pub fn of(spec: &Spec) -> Result<Self> {
-        if !matches!(spec.family, Family::ZeroSNet(_)) {
-            let message = "the authors' names are those of ZeroSNets; this is another network";
-            return Err(Error::config("name", message));
-        }
-        let mut names = ZeroSNetNames { pairs: Vec::new(), unused: Vec::new() };
-        names.pair("stem", "conv1");
-        match spec.stem {
-            Stem::Cifar => names.cifar(spec),
-            Stem::ImageNet => names.imagenet(spec),
-        }
-        Ok(names)
-    }
-
-    fn pair(&mut self, ours: impl Into<String>, theirs: impl Into<String>) {
-        self.pairs.push((ours.into(), theirs.into()));
-    }
-
+impl Names {
     fn cifar(&mut self, spec: &Spec) {
         self.pair("final_bn", "bn");
         for i in 0..spec.blocks.iter().sum() {
@@ -94,71 +58,19 @@ impl ZeroSNetNames {
         }
         self.unused.extend(["layer1.0.k", "layer1.1.k"].map(String::from));
     }
-
-    /// The name here of what the authors give this name; `None` where it is without a use.
-    #[must_use]
-    pub fn ours(&self, theirs: &str) -> Option<String> {
-        if self.unused.iter().any(|unused| behind(theirs, unused).is_some()) {
-            return None;
-        }
-        let pairs = self.pairs.iter().map(|(ours, theirs)| (theirs, ours));
-        Some(translated(theirs, pairs))
-    }
-
-    /// The authors' name of what has this name here.
-    #[must_use]
-    pub fn theirs(&self, ours: &str) -> String {
-        translated(ours, self.pairs.iter().map(|(ours, theirs)| (ours, theirs)))
-    }
-
-    /// A state dict of the authors, renamed and without what nothing uses.
-    #[must_use]
-    pub fn import(&self, theirs: StateDict) -> Imported {
-        let mut imported = Imported { state: StateDict::default(), skipped: Vec::new() };
-        imported.state.ignored = theirs.ignored;
-        for (name, tensor) in theirs.tensors {
-            match self.ours(&name) {
-                Some(ours) => drop(imported.state.tensors.insert(ours, tensor)),
-                None => imported.skipped.push(name),
-            }
-        }
-        imported
-    }
-
-    /// A state dict in the authors' names. What their modules hold beyond it is not in it: load it with
-    /// `strict=False`.
-    #[must_use]
-    pub fn export(&self, ours: &StateDict) -> StateDict {
-        let renamed = ours.tensors.iter().map(|(name, tensor)| (self.theirs(name), tensor.clone()));
-        StateDict { tensors: renamed.collect(), ignored: Vec::new() }
-    }
-}
-
-/// A name with its beginning replaced by the partner of the longest one that fits.
-fn translated<'a>(name: &str, pairs: impl Iterator<Item = (&'a String, &'a String)>) -> String {
-    let fitting = pairs.filter_map(|(from, to)| Some((from, to, behind(name, from)?)));
-    match fitting.max_by_key(|(from, ..)| from.len()) {
-        Some((_, to, rest)) => format!("{to}{rest}"),
-        None => name.to_owned(),
-    }
-}
-
-/// What follows whole parts of a name, if it begins with them.
-fn behind<'a>(name: &'a str, parts: &str) -> Option<&'a str> {
-    name.strip_prefix(parts).filter(|rest| rest.is_empty() || rest.starts_with('.'))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ModelConfig, StateTensor, Values};
+    use crate::{ModelConfig, StateDict, StateTensor, Values};
 
-    fn names(network: &str) -> ZeroSNetNames {
-        ZeroSNetNames::of(&ModelConfig::named(network).spec().unwrap()).unwrap()
+    fn names_of(network: &str) -> Names {
+        names(&ModelConfig::named(network).spec().unwrap()).unwrap()
     }
 
     #[track_caller]
-    fn assert_pairs(names: &ZeroSNetNames, pairs: &[(&str, &str)]) {
+    fn assert_pairs(names: &Names, pairs: &[(&str, &str)]) {
         for (ours, theirs) in pairs {
             assert_eq!(names.theirs(ours), *theirs);
             assert_eq!(names.ours(theirs).as_deref(), Some(*ours));
@@ -167,7 +79,7 @@ mod tests {
 
     #[test]
     fn names_of_the_cifar_form_go_both_ways() {
-        let basic = names("zerosnet20");
+        let basic = names_of("zerosnet20");
         assert_pairs(
             &basic,
             &[
@@ -183,7 +95,7 @@ mod tests {
         let unused = ["bn1.running_mean", "downsample1.downsample.2.weight", "blocks.1.coe"];
         assert!(unused.iter().all(|theirs| basic.ours(theirs).is_none()));
 
-        let bottleneck = names("zerosnet164");
+        let bottleneck = names_of("zerosnet164");
         assert_pairs(
             &bottleneck,
             &[
@@ -198,7 +110,7 @@ mod tests {
 
     #[test]
     fn names_of_the_imagenet_form_go_both_ways() {
-        let names = names("zerosnet18-imagenet");
+        let names = names_of("zerosnet18-imagenet");
         assert_pairs(
             &names,
             &[
@@ -220,7 +132,7 @@ mod tests {
         let theirs = ["bn1.weight", "blocks.0.coe", "conv1.weight", "extra"];
         let tensors = theirs.iter().map(|name| (name.to_string(), tensor(1.0))).collect();
         let state = StateDict { tensors, ignored: vec!["bn.num_batches_tracked".into()] };
-        let imported = names("zerosnet20").import(state);
+        let imported = names_of("zerosnet20").import(state);
         assert_eq!(imported.skipped, ["blocks.0.coe", "bn1.weight"]);
         let names: Vec<&String> = imported.state.tensors.keys().collect();
         assert_eq!(names, ["extra", "stem.weight"]);
@@ -230,7 +142,7 @@ mod tests {
     #[test]
     fn other_networks_have_no_such_names() {
         let spec = ModelConfig::named("resnet20").spec().unwrap();
-        let error = ZeroSNetNames::of(&spec).unwrap_err().to_string();
+        let error = names(&spec).unwrap_err().to_string();
         assert!(error.starts_with("name: the authors' names are those of ZeroSNets"), "{error}");
     }
 }
