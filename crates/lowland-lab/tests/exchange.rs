@@ -145,7 +145,7 @@ fn weights_that_do_not_fit_are_told_with_their_names_and_their_place() {
         assert!(text.contains(part), "`{part}` is not in {text}");
     }
     let text = evaluate("model={name='zerosnet20', widths=[4, 4, 8]}", "w.safetensors");
-    assert!(text.contains("missing") && text.contains("short_conv"), "{text}");
+    assert!(text.contains("102 missing") && text.contains("92 unexpected (layer1.0."), "{text}");
     assert!(evaluate("seed=1", "none.safetensors").contains("cannot read `none.safetensors`"));
     fs::write(folder.join("w.safetensors"), "PK\u{3}\u{4} a zip of pickles").unwrap();
     let text = evaluate("seed=1", "w.safetensors");
