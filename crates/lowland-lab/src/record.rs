@@ -288,6 +288,8 @@ impl Record {
         checkpoint: Option<PathBuf>,
     ) -> Result<Record> {
         remove_half_written(folder)?;
+        // What is written from here on is not what they are of.
+        remove(&folder.join(checksums::FILE))?;
         let (config, Progress { epochs, recorded_at, .. }) = (run.plan().config(), run.progress());
         let text = config_toml(config)?;
         write_whole(&folder.join(CONFIG), text.as_bytes())?;

@@ -22,6 +22,11 @@ impl Checkpoint {
         if path.exists() && Checkpoint::read(&path).is_ok() {
             return Ok(path);
         }
+        if !checkpoints.exists() {
+            fs::create_dir_all(checkpoints)
+                .map_err(Error::file("create the folder", checkpoints))?;
+            sync(checkpoints.parent().unwrap_or(checkpoints))?;
+        }
         let written = self.write_into(&writing).and_then(|()| replace(&writing, &path));
         if let Err(error) = written {
             // Should that fail too, the first reason counts; the next start removes what is left.

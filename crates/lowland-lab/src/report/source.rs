@@ -78,8 +78,10 @@ impl Source {
         };
         let path = folder.join("flatness.json");
         let flatness = if path.exists() { Some(read_json(&path)?) } else { None };
+        let path = folder.join("interpolation.json");
+        let interpolation = if path.exists() { Some(read_json(&path)?) } else { None };
         let runs = vec![MeasuredRun { cell: record.cells[0].clone(), run, flatness }];
-        Ok(Source::new(record, runs, None, None, troubles))
+        Ok(Source::new(record, runs, interpolation, None, troubles))
     }
 
     fn new(

@@ -156,19 +156,25 @@ impl<'a> Comparison<'a> {
     /// What can be said with fewer than two pairs.
     fn without_spread(&self) -> String {
         let ([arm, baseline], place) = (self.labels, &self.place);
-        let common = match self.rows {
-            [Some(arm), Some(baseline)] => arm
-                .values
-                .iter()
-                .find_map(|a| Some((a, baseline.values.iter().find(|b| b.seed == a.seed)?))),
-            _ => None,
+        let pairs = match self.rows {
+            [Some(arm), Some(baseline)] => {
+                let partner = |seed| baseline.values.iter().find(move |b| b.seed == seed);
+                arm.values.iter().filter_map(|a| Some((a, partner(a.seed)?))).collect()
+            }
+            _ => Vec::new(),
         };
-        let Some((a, b)) = common else {
+        let Measure { unit, title, .. } = self.measure;
+        if let ([Some(a), Some(b)], true) = (self.rows, pairs.len() > 1) {
+            let [a, b] = [a, b].map(|row| unit.show_summary(&row.summary));
+            return format!(
+                "{title} is told, not tested: {a} with {arm} against {b} with {baseline}{place}"
+            );
+        }
+        let Some((a, b)) = pairs.first() else {
             return format!(
                 "{arm} and {baseline} have no seed in common{place}: nothing is compared"
             );
         };
-        let Measure { unit, title, .. } = self.measure;
         format!(
             "One seed is too few for a conclusion about {arm} against {baseline}{place}: {title} {} \
              against {}, and the spread between seeds is not known",
@@ -202,6 +208,7 @@ fn of_several(record: &ExperimentRecord, measure: &Measure, all: &[Comparison<'_
              {FEWEST_PAIRS} are needed."
         );
     }
+    let few = all.iter().filter(|one| one.difference().is_none_or(|d| d.n < FEWEST_PAIRS)).count();
     let shown = |better| all.iter().filter(move |one| one.better() == Some(better));
     let list = |better, word: &str| {
         let items: Vec<String> = shown(better).map(Comparison::item).collect();
@@ -211,7 +218,11 @@ fn of_several(record: &ExperimentRecord, measure: &Measure, all: &[Comparison<'_
         if items.is_empty() { String::new() } else { format!("; {word}: {named}{more}") }
     };
     let count = shown(true).count() + shown(false).count();
-    let of = all.len();
+    let of = all.len() - few;
+    let few = match few {
+        0 => String::new(),
+        few => format!("; {few} more had too few seeds"),
+    };
     let head = match count {
         0 => format!(
             "On {pairs} seeds, none of {of} comparisons with {baseline} showed a difference"
@@ -221,7 +232,7 @@ fn of_several(record: &ExperimentRecord, measure: &Measure, all: &[Comparison<'_
             format!("On {pairs} seeds, {n} of {of} comparisons with {baseline} showed a difference")
         }
     };
-    format!("{head} in {title}{}{}.", list(true, "better"), list(false, "worse"))
+    format!("{head} in {title}{}{}{few}.", list(true, "better"), list(false, "worse"))
 }
 
 /// The headline where there is only the baseline.

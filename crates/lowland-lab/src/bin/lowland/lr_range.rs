@@ -117,7 +117,12 @@ fn conclusion(report: &RangeReport) -> String {
     );
     match report.suggestion {
         Some(suggestion) => format!("{found}\nA learning rate to begin with: {}", rate(suggestion)),
-        None => format!("{found} It still fell at the end: go on with a larger --to."),
+        None if report.ended == Ended::Range => {
+            format!("{found} It still fell at the end: go on with a larger --to.")
+        }
+        None => {
+            format!("{found} It still fell when the test ended, which suggests no learning rate.")
+        }
     }
 }
 

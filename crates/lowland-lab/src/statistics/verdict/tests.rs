@@ -198,6 +198,27 @@ fn of_several_comparisons_the_headline_names_what_was_shown() {
 }
 
 #[test]
+fn comparisons_with_too_few_seeds_are_told_apart() {
+    let a: &[Option<f64>] = &[Some(0.90), Some(0.91), Some(0.92)];
+    let same: &[Option<f64>] = &[Some(0.91), Some(0.91), Some(0.92)];
+    let few: &[Option<f64>] = &[Some(0.91), Some(0.91), None];
+    let verdict = Experiment::new(&[], &[&[a], &[same], &[few]]).verdict();
+    let want = "On 3 seeds, none of 1 comparisons with A showed a difference in final test accuracy; 1 \
+                more had too few seeds. 1 of 9 runs failed.";
+    assert_eq!(verdict.headline, want);
+}
+
+#[test]
+fn a_measure_that_is_not_tested_is_told_without_a_conclusion() {
+    let (a, b) = ([Some(0.90), Some(0.92)], [Some(0.80), Some(0.82)]);
+    let mut experiment = Experiment::new(&[], &[&[&a], &[&b]]);
+    experiment.rows.iter_mut().for_each(|row| row.difference = None);
+    let want = "final test accuracy is told, not tested: 81.00 ± 1.41 % with B against 91.00 ± 1.41 % with \
+                A.";
+    assert_eq!(experiment.verdict().headline, want);
+}
+
+#[test]
 fn without_numbers_or_others_nothing_is_claimed() {
     let mut experiment = Experiment::new(&[], &[&[&[Some(0.5), Some(0.7)]]]);
     experiment.record.cells[1].state = State::Waiting;
