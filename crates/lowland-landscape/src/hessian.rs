@@ -20,9 +20,9 @@ pub trait Operator {
 ///
 /// `H v ≈ (∇L(w + h v) - ∇L(w - h v)) / 2h`, with `h = r (1 + |w|) / |v|`,
 ///
-/// two gradients a product, and for a [`NetworkLoss`](crate::NetworkLoss) one forward pass more. The error of the difference is `h² |v|³ / 6` times the third derivative of
-/// the gradient along v / |v|, that of rounding about `ε |∇L| / h`. r is [`Objective::relative_step`]. On
-/// a quadratic only rounding is left.
+/// two gradients a product, and for a [`NetworkLoss`](crate::NetworkLoss) one forward pass more. The error
+/// of the difference is `h² |v|³ / 6` times the third derivative of the gradient along v / |v|, that of
+/// rounding about `ε |∇L| / h`. r is [`Objective::relative_step`]. On a quadratic only rounding is left.
 ///
 /// The gradient of a ReLU network jumps where a neuron is switched, and a difference over such jumps
 /// converges to nothing as h shrinks: see [`Objective::gradient_difference`], and

@@ -11,7 +11,7 @@ use lowland_lab::flatness::{
 use lowland_lab::{Options, PastRun, Result, Stop};
 use serde_json::json;
 
-use crate::args::{Device, examples};
+use crate::args::{Device, called_as, examples, quoted};
 use crate::{INTERRUPTED, signals};
 
 /// Measure how flat the minimum is that a run has ended in.
@@ -19,8 +19,8 @@ use crate::{INTERRUPTED, signals};
 /// The network is built again from the run directory, and measured on images that it was trained on:
 /// the largest eigenvalues and the trace of the Hessian of the loss, and how much the loss grows within a
 /// radius; where asked for, the density of the spectrum, the largest eigenvalue along the run, and surfaces of
-/// the loss. The run directory gets flatness.json, in place of one that is there, and pictures of what
-/// can be drawn.
+/// the loss. The run directory gets flatness.json, in place of one that is there, of which `report` draws
+/// what can be drawn, and interpolation.json with --against.
 #[derive(Debug, Args)]
 #[command(after_help = examples(&[
     "flatness runs/first",
@@ -163,6 +163,10 @@ pub fn flatness(arguments: &FlatnessOf) -> Result<ExitCode> {
     }
     let file = run.folder.join("flatness.json");
     console.say(&format!("Took {}. Recorded in {}", duration(flatness.seconds), file.display()));
+    if flatness.spectrum.is_some() || flatness.line.is_some() || !flatness.along.is_empty() {
+        let folder = quoted(&run.folder.to_string_lossy());
+        console.say(&format!("To see it: {} report {folder}", called_as()));
+    }
     console.emit(&json!({
         "event": "result",
         "folder": run.folder,
