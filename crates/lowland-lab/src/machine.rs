@@ -72,18 +72,28 @@ pub fn commit_of(folder: &Path) -> Option<Commit> {
     Some(Commit { commit, modified })
 }
 
-/// A moment in UTC.
+/// A moment in UTC, as the wall clock has it: to be written down, and never to be compared or subtracted,
+/// as the clock may be wrong and jump. Durations are measured by [`Instant`](std::time::Instant).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Utc {
     seconds: u64,
 }
 
+/// The last second of the year 9999, behind which RFC 3339 has no years.
+const LAST_SECOND: u64 = 253_402_300_799;
+
 impl Utc {
-    /// Now.
+    /// Now: the one place that reads the wall clock.
     #[must_use]
     pub fn now() -> Utc {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Utc { seconds: since.as_secs() }
+        Utc::of(SystemTime::now())
+    }
+
+    /// A moment of the system; one before 1970 or after 9999, as a broken clock has it, is the nearest of
+    /// these years.
+    fn of(time: SystemTime) -> Utc {
+        let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Utc { seconds: since_1970.as_secs().min(LAST_SECOND) }
     }
 
     /// Seconds since 1970.
@@ -126,6 +136,8 @@ impl Utc {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
 
     #[test]
@@ -137,6 +149,21 @@ mod tests {
         assert_eq!(at(1_234_567_890), "2009-02-13T23:31:30Z");
         assert_eq!(at(4_102_444_800), "2100-01-01T00:00:00Z");
         assert_eq!(Utc { seconds: 1_234_567_890 }.compact(), "20090213T233130Z");
+    }
+
+    #[test]
+    fn a_broken_clock_does_no_harm() {
+        let day = Duration::from_secs(86_400);
+        let of = |time: Option<SystemTime>| time.map(|time| Utc::of(time).rfc3339());
+        let first = Some("1970-01-01T00:00:00Z".to_string());
+        assert_eq!(of(UNIX_EPOCH.checked_sub(day)), first);
+        assert_eq!(of(UNIX_EPOCH.checked_sub(1_000_000 * day)), first);
+        let last = Some("9999-12-31T23:59:59Z".to_string());
+        assert_eq!(of(UNIX_EPOCH.checked_add(Duration::from_secs(LAST_SECOND))), last);
+        assert_eq!(of(UNIX_EPOCH.checked_add(Duration::from_secs(LAST_SECOND + 1))), last);
+        assert_eq!(of(UNIX_EPOCH.checked_add(100_000_000 * day)), last);
+        let late = UNIX_EPOCH.checked_add(100_000_000 * day).map(Utc::of);
+        assert_eq!(late.map(Utc::compact).as_deref(), Some("99991231T235959Z"));
     }
 
     #[test]
