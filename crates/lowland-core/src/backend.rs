@@ -55,6 +55,13 @@ pub trait Backend: Send + Sync + fmt::Debug {
     /// [`Error::Unsupported`](crate::Error::Unsupported), and whatever [`Op::check`] finds.
     fn run(&self, op: &Op, inputs: &[&Buffer], outputs: &[&Buffer]) -> Result<()>;
 
+    /// The bytes that an op takes from the pool for its own time, besides its operands, so that what a
+    /// step will need can be worked out. 0 where there are none, or few, or where the backend does not
+    /// tell.
+    fn scratch_bytes(&self, _op: &Op, _dtype: DType) -> usize {
+        0
+    }
+
     /// Waits until everything handed over has run.
     ///
     /// # Errors

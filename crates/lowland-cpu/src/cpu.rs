@@ -10,7 +10,7 @@ use crate::context::Context;
 use crate::conv2d::Isa;
 use crate::memory::Plain;
 use crate::pool::Pool;
-use crate::run::{run, supports};
+use crate::run::{run, scratch_bytes, supports};
 use crate::storage::CpuStorage;
 use crate::threads::Threads;
 
@@ -151,6 +151,14 @@ impl Backend for Cpu {
         }
     }
 
+    fn scratch_bytes(&self, op: &Op, dtype: DType) -> usize {
+        match dtype {
+            DType::F32 => scratch_bytes::<f32>(op, self.isa),
+            DType::F64 => scratch_bytes::<f64>(op, self.isa),
+            _ => 0,
+        }
+    }
+
     fn sync(&self) -> Result<()> {
         Ok(())
     }
@@ -166,11 +174,52 @@ pub(crate) fn unsupported(op: &str, dtype: DType) -> Error {
 
 #[cfg(test)]
 mod tests {
+    use lowland_core::Shape;
+    use lowland_core::op::{Conv2d, Operand};
+
     use super::*;
 
     #[test]
     fn the_instruction_set_is_the_one_that_the_variable_names() {
         let expected = std::env::var(Isa::VARIABLE).unwrap_or(Isa::detect().name().into());
         assert_eq!(Cpu::new(1).isa().name(), expected);
+    }
+
+    #[test]
+    fn convolutions_take_as_much_scratch_memory_as_is_told() {
+        let conv = |input, weight, stride| {
+            Conv2d::new(Shape::new(input), Shape::new(weight), [stride; 2], [1, 1], 1).unwrap()
+        };
+        for isa in Isa::ALL.into_iter().filter(|isa| isa.is_available()) {
+            for conv in [
+                conv(&[9, 12, 12, 16], &[32, 16, 3, 3], 1),
+                conv(&[40, 8, 8, 48], &[64, 48, 3, 3], 2),
+                conv(&[3, 5, 5, 3], &[7, 3, 3, 3], 1),
+            ] {
+                let ops = [
+                    Op::Conv2d(conv),
+                    Op::Conv2dStatistics(conv),
+                    Op::Conv2dGradInput(conv),
+                    Op::Conv2dGradWeight(conv),
+                ];
+                for op in ops {
+                    let cpu = Cpu::with_isa(2, isa).unwrap();
+                    let buffer = |operand: &Operand| cpu.allocate(operand.len, DType::F32).unwrap();
+                    let operands = op.operands();
+                    let inputs: Vec<Buffer> = operands.inputs.iter().map(buffer).collect();
+                    let outputs: Vec<Buffer> = operands.outputs.iter().map(buffer).collect();
+                    let before = cpu.memory().bytes_in_use;
+                    let (read, written): (Vec<_>, Vec<_>) =
+                        (inputs.iter().collect(), outputs.iter().collect());
+                    cpu.run(&op, &read, &written).unwrap();
+                    let taken = cpu.memory().peak_bytes_in_use - before;
+                    let told = cpu.scratch_bytes(&op, DType::F32);
+                    // Blocks are up to an eighth larger than what was asked for, or 256 bytes.
+                    let name = op.name();
+                    assert!(told <= taken, "{name}: {told} of {taken}");
+                    assert!(taken - told <= taken / 8 + 2048, "{name}: {told} of {taken}");
+                }
+            }
+        }
     }
 }

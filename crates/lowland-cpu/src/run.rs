@@ -5,7 +5,7 @@ use lowland_core::{DType, Op, Result};
 use crate::access::Views;
 use crate::batch_norm::{By, GradInputs};
 use crate::context::Context;
-use crate::conv2d::{self, Pass};
+use crate::conv2d::{self, Isa, Pass};
 use crate::cpu::unsupported;
 use crate::scalar::Scalar;
 use crate::{
@@ -48,6 +48,20 @@ pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
         _ => false,
     };
     known && matches!(dtype, DType::F32 | DType::F64)
+}
+
+/// The bytes of scratch memory of an op that takes much.
+pub(crate) fn scratch_bytes<T: Scalar>(op: &Op, isa: Isa) -> usize {
+    let conv = |op, pass| conv2d::scratch_len::<T>(isa, op, pass) * size_of::<T>();
+    match op {
+        Op::Conv2d(op) => conv(op, Pass::Forward),
+        Op::Conv2dStatistics(op) => {
+            conv(op, Pass::Forward) + conv2d::statistics_len::<T>(isa, op) * size_of::<f64>()
+        }
+        Op::Conv2dGradInput(op) => conv(op, Pass::GradInput),
+        Op::Conv2dGradWeight(op) => conv(op, Pass::GradWeight),
+        _ => 0,
+    }
 }
 
 /// Runs an op on operands that [`Op::check`] has passed.

@@ -33,6 +33,12 @@ impl Cuda {
         self.launcher.driver.architecture()
     }
 
+    /// Bytes of the device's memory that nobody uses; `None` where it does not tell.
+    #[must_use]
+    pub fn free_bytes(&self) -> Option<u64> {
+        self.launcher.driver.free_memory().map(|(free, _)| free as u64)
+    }
+
     pub(crate) fn launcher(&self) -> &Launcher {
         &self.launcher
     }

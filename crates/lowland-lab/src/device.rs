@@ -18,6 +18,17 @@ pub struct Opened {
     pub threads: usize,
     /// The instruction set of its kernels, on which the bits of results may depend.
     pub instruction_set: String,
+    /// Where it keeps tensors.
+    pub memory: TensorMemory,
+}
+
+/// The memory that a device keeps tensors in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TensorMemory {
+    /// That of the host.
+    Host,
+    /// Its own, and the bytes of it that were free when the device was opened, where it tells.
+    Own(Option<u64>),
 }
 
 /// One kind of hardware.
@@ -50,14 +61,15 @@ impl Kind {
 fn open_cpu(_: usize, threads: usize) -> Result<Opened> {
     let cpu = Cpu::with_isa(threads, Isa::from_env()?)?;
     let (threads, instruction_set) = (cpu.threads(), cpu.isa().name().to_string());
-    Ok(Opened { device: Arc::new(cpu), threads, instruction_set })
+    Ok(Opened { device: Arc::new(cpu), threads, instruction_set, memory: TensorMemory::Host })
 }
 
 /// An NVIDIA GPU.
 fn open_cuda(number: usize, _: usize) -> Result<Opened> {
     let cuda = Cuda::open(number)?;
     let instruction_set = cuda.architecture().to_string();
-    Ok(Opened { device: Arc::new(cuda), threads: 1, instruction_set })
+    let memory = TensorMemory::Own(cuda.free_bytes());
+    Ok(Opened { device: Arc::new(cuda), threads: 1, instruction_set, memory })
 }
 
 /// The kind and the number of a device of that name, which need not be on this machine.

@@ -192,6 +192,13 @@ pub enum Error {
     #[error(transparent)]
     NotFinite(Box<NotFinite>),
 
+    /// A thread has panicked.
+    #[error(
+        "the program is at fault: {0}; what is on disk is whole, and the lines before this one tell the \
+         place in the program: please report both"
+    )]
+    Panic(String),
+
     /// A picture cannot be drawn.
     #[error("the picture cannot be drawn: {0}")]
     Picture(String),
@@ -249,6 +256,7 @@ impl Error {
             | Error::Landscape(_)
             | Error::NotFinite { .. }
             | Error::Disturbed { .. }
+            | Error::Panic(_)
             | Error::Picture(_) => true,
             _ => false,
         };

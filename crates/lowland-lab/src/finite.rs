@@ -77,14 +77,12 @@ impl fmt::Display for NotFinite {
         let NotFinite { fault, images, step, epoch, batch, lr, skipped, at_most, checkpoint } =
             self;
         write!(f, "{fault}")?;
-        if let Fault::Loss(_) = fault {
-            write!(f, " on the {images} images")?;
+        match fault {
+            Fault::Loss(_) => write!(f, " on the {images} images at")?,
+            Fault::Parameter(_) => f.write_str(", after")?,
+            Fault::Gradient(_) | Fault::Statistic(_) => f.write_str(", at")?,
         }
-        let when = if let Fault::Parameter(_) = fault { "after" } else { "at" };
-        write!(
-            f,
-            " {when} step {step} (epoch {epoch}, batch {batch}), with learning rate {lr:e}; "
-        )?;
+        write!(f, " step {step} (epoch {epoch}, batch {batch}), with learning rate {lr:e}; ")?;
         f.write_str(match (fault, *images) {
             (Fault::Parameter(_), _) => "the update has broken the network",
             (_, "training") => "the step was not made, and all parameters are finite",
@@ -194,10 +192,10 @@ mod tests {
              learning rate, a warm-up, or optimizer.clip"
         );
         assert!(at(Fault::Gradient(weight(f64::NAN)), "training", None).starts_with(
-            "the gradient of `layer1.0.conv1.weight` is NaN at [0, 2, 1, 1] at step 48 (epoch 2"
+            "the gradient of `layer1.0.conv1.weight` is NaN at [0, 2, 1, 1], at step 48 (epoch 2"
         ));
         assert!(at(Fault::Parameter(weight(f64::NEG_INFINITY)), "training", None).contains(
-            "the parameter `layer1.0.conv1.weight` is -inf at [0, 2, 1, 1] after step 48"
+            "the parameter `layer1.0.conv1.weight` is -inf at [0, 2, 1, 1], after step 48"
         ));
         assert!(
             at(Fault::Statistic(weight(f64::NAN)), "training", None)

@@ -8,9 +8,10 @@ use lowland_optim::{ArenaOptimizer, ArenaParam, GroupSpec, OptimizerState};
 use lowland_tensor::{Device, Tensor};
 
 use crate::Result;
+use crate::config::OnNonFinite;
 use crate::finite::{Fault, Sums};
 use crate::metrics::count_correct;
-use crate::plan::Groups;
+use crate::plan::{Groups, Plan, in_model};
 
 /// What a batch gave.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,6 +103,24 @@ impl Trainer {
         Ok(Trainer { device, model, optimizer, loss, deformation, sums, kept_stats, logits })
     }
 
+    /// A trainer of a network as a plan wants it.
+    ///
+    /// # Errors
+    /// As [`Trainer::new`]; what is wrong with the model has its place in the file.
+    pub(crate) fn of_plan(plan: &Plan, model: Model) -> Result<Trainer> {
+        let config = plan.config();
+        let trainer = Trainer::new(model, plan.groups()?, config.train.label_smoothing)
+            .and_then(|trainer| match config.optimizer.clip_norm() {
+                Some(max_norm) => trainer.with_clip_norm(max_norm),
+                None => Ok(trainer),
+            })
+            .and_then(|trainer| match config.train.on_non_finite {
+                OnNonFinite::Stop => Ok(trainer),
+                OnNonFinite::SkipAndLower(_) => trainer.with_kept_statistics(),
+            });
+        trainer.map_err(|error| in_model(plan.file(), error))
+    }
+
     /// This trainer with the gradients of each step clipped by their norm, those of all parameters
     /// together.
     ///
@@ -170,13 +189,24 @@ impl Trainer {
     /// Whatever the network, the backend and the optimizer say.
     pub fn step(&mut self, batch: &Images<'_>, clock: &Clock) -> Result<Scored> {
         let (images, labels) = self.upload(batch)?;
+        self.step_on(images, labels, batch.labels, clock)
+    }
+
+    /// [`Trainer::step`] on images and labels that are on the device.
+    pub(crate) fn step_on(
+        &mut self,
+        images: Tensor,
+        labels: Tensor,
+        expected: &[u32],
+        clock: &Clock,
+    ) -> Result<Scored> {
         if let Some(kept) = &self.kept_stats {
             copy(&self.device, self.model.store.stats(), kept)?;
         }
         self.model.store.zero_grad()?;
         let logits = self.model.train(&images)?;
         let loss = self.loss.forward(&logits, &labels)?;
-        let mut scored = self.score(&logits, &loss, batch.labels)?;
+        let mut scored = self.score(&logits, &loss, expected)?;
         drop((images, labels, logits));
         let store = &self.model.store;
         if scored.fault.is_none() {
@@ -201,9 +231,19 @@ impl Trainer {
     /// Whatever the network and the backend say.
     pub fn evaluate(&mut self, batch: &Images<'_>) -> Result<Scored> {
         let (images, labels) = self.upload(batch)?;
+        self.evaluate_on(images, labels, batch.labels)
+    }
+
+    /// [`Trainer::evaluate`] on images and labels that are on the device.
+    pub(crate) fn evaluate_on(
+        &mut self,
+        images: Tensor,
+        labels: Tensor,
+        expected: &[u32],
+    ) -> Result<Scored> {
         let logits = self.model.eval(&images)?;
         let loss = CrossEntropy::default().forward(&logits, &labels)?;
-        self.score(&logits, &loss, batch.labels)
+        self.score(&logits, &loss, expected)
     }
 
     /// Scores a batch as a training step would, by the statistics of the batch and with the loss that

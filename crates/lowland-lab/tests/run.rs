@@ -472,3 +472,24 @@ fn a_batch_of_one_image_is_refused_where_its_batch_norm_would_be() {
         ["data.subset=17", "data.validation_fraction=0", "train.epochs=1", "train.batch_size=16"];
     run(&tiny, &options(1, 0), &folder.path().join("tiny"), &mut ()).unwrap();
 }
+
+#[test]
+fn the_memory_of_a_run_is_known_before_it_begins() {
+    let cases: [&[&str]; 3] = [
+        &[],
+        &["model={name='resnet20'}", "train={epochs=1, batch_size=64}", "data.subset=200"],
+        &[
+            "model={name='zerosnet20'}",
+            "optimizer={learning_rate=0.001, clip={norm=1.0}, miadam={}}",
+            "train={epochs=1, batch_size=500, on_non_finite='skip_and_lower'}",
+            "data.subset=150",
+        ],
+    ];
+    for sets in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let outcome = run(sets, &options(2, 1), folder.path(), &mut ()).unwrap();
+        let expected = run_json(folder.path())["run"]["tensor_bytes_expected"].as_f64().unwrap();
+        let found = outcome.memory.peak_tensor_bytes as f64;
+        assert!((expected / found - 1.0).abs() < 0.02, "{expected} of {found}: {sets:?}");
+    }
+}

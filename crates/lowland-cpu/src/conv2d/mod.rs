@@ -50,6 +50,14 @@ pub(crate) fn scratch_len<T: Real>(isa: Isa, op: &Conv2d, pass: Pass) -> usize {
     })
 }
 
+/// The number of partial results that [`forward_statistics`] adds up.
+pub(crate) fn statistics_len<T: Scalar>(isa: Isa, op: &Conv2d) -> usize {
+    let (channels, outputs) = (op.out_channels, op.y().len());
+    let chunk = direct::task_len::<T>(isa, op)
+        .unwrap_or_else(|| statistics::block_rows(channels) * channels);
+    outputs.div_ceil(chunk.max(1)) * 2 * channels
+}
+
 /// `y`, `[N, H', W', O]`, from `x`, `[N, H, W, I]`, and `w`, `[O, I / groups, kh, kw]`.
 pub(crate) fn forward<T: Real>(
     isa: Isa,

@@ -9,6 +9,7 @@ use super::planned::Planned;
 use super::pool::{self, Host};
 use super::progress::{HowFar, Progress, Watch};
 use crate::flatness::{self, Flatness, Unmeasured};
+use crate::panics::caught;
 use crate::past::PastRun;
 use crate::record::{Ended, Record};
 use crate::run::{Options, Run, Stop};
@@ -93,7 +94,9 @@ pub(super) fn make(
         let planned = jobs[job].planned;
         let folder = place.directory.join(&planned.folder);
         let watch = &mut Watch(&parts[job]);
-        execute(&jobs[job], &folder, place.data_folder, &width.options, watch, &limits.runs)
+        let options = &width.options;
+        // The others are to end well, and what they have done to be recorded.
+        caught(|| execute(&jobs[job], &folder, place.data_folder, options, watch, &limits.runs))
     };
     let mut batch = Batch {
         jobs,

@@ -24,6 +24,7 @@ use crate::calibration::Calibration;
 use crate::checkpoint::Progress;
 use crate::initial::InitialWeights;
 use crate::metrics::{EpochMetrics, Results};
+use crate::panics::caught;
 use crate::plan::Plan;
 use crate::record::{Ended, Record};
 use crate::trainer::Trainer;
@@ -93,6 +94,10 @@ pub struct RunInfo {
     pub instruction_set: String,
     /// Threads that prepare batches.
     pub loader_workers: usize,
+    /// The most bytes in tensors that are alive together, worked out before the run; see
+    /// [`Memory::peak_tensor_bytes`] for what it was. None for runs that were not asked.
+    #[serde(default)]
+    pub tensor_bytes_expected: Option<usize>,
 }
 
 /// The network of a run.
@@ -278,16 +283,19 @@ impl Run {
         let (mut warm, before) = (None, self.progress.seconds);
         let epochs_before = self.progress.epochs.len();
         let (mut input_noise, mut calibration, mut schemes) = (Vec::new(), None, None);
-        let trained = self.train(&mut warm, record, observer, stop);
+        let trained = caught(|| self.train(&mut warm, record, observer, stop));
         self.progress.seconds = before + began.elapsed().as_secs_f64();
         let trained = trained.and_then(|ended| {
             if matches!(ended, Ended::Interrupted { .. }) {
                 self.checkpoint(record)?;
             }
             if ended == Ended::Finished {
-                input_noise = self.evaluate_noise(observer)?;
-                observer.tested_on_noise(&input_noise);
-                calibration = Some(self.evaluate_calibration()?);
+                caught(|| {
+                    input_noise = self.evaluate_noise(observer)?;
+                    observer.tested_on_noise(&input_noise);
+                    calibration = Some(self.evaluate_calibration()?);
+                    Ok(())
+                })?;
             }
             schemes = self.schemes()?;
             Ok(ended)

@@ -10,7 +10,7 @@ use lowland_data::{
 
 use super::{DataInfo, ModelInfo, Options, Run, RunInfo};
 use crate::checkpoint::Progress;
-use crate::config::OnNonFinite;
+use crate::memory::{self, Sizes};
 use crate::plan::{Plan, in_model};
 use crate::trainer::Trainer;
 use crate::{Error, Result, device, initial};
@@ -32,6 +32,8 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
     let config = plan.config();
     let (shape, classes) = (dataset.shape(), dataset.classes().len());
     check_last_batch(&plan, shape, loaders.train.view().len())?;
+    let sizes = loaders.sizes(&plan, &dataset);
+    let need = memory::check(&plan, &sizes, &opened, memory::available_bytes())?;
     let model = plan.model().build(shape, classes, &opened.device, DType::F32, config.seed);
     let model = model.map_err(|error| in_model(plan.file(), error))?;
     let initial_weights = config.train.initial_weights.as_ref();
@@ -44,16 +46,7 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
         fused_layers: model.store.fusion().to_string(),
         initial_weights,
     };
-    let trainer = Trainer::new(model, plan.groups()?, config.train.label_smoothing)
-        .and_then(|trainer| match config.optimizer.clip_norm() {
-            Some(max_norm) => trainer.with_clip_norm(max_norm),
-            None => Ok(trainer),
-        })
-        .and_then(|trainer| match config.train.on_non_finite {
-            OnNonFinite::Stop => Ok(trainer),
-            OnNonFinite::SkipAndLower(_) => trainer.with_kept_statistics(),
-        })
-        .map_err(|error| in_model(plan.file(), error))?;
+    let trainer = Trainer::of_plan(&plan, model)?;
     let data = DataInfo {
         name: dataset.name().to_string(),
         title: dataset.title().to_string(),
@@ -79,6 +72,7 @@ pub(super) fn set_up(plan: Plan, options: &Options) -> Result<Run> {
         threads: opened.threads,
         instruction_set: opened.instruction_set,
         loader_workers: options.workers,
+        tensor_bytes_expected: Some(need.tensor_bytes),
     };
     Ok(Run { plan, info, trainer, loaders, progress: Progress::default() })
 }
@@ -105,6 +99,29 @@ impl Loaders {
             validation.map(|view| Loader::new(view, evaluation.clone())).transpose()?;
         let test = Loader::new(dataset.test(), evaluation)?;
         Ok(Loaders { train, validation, test, label_noise })
+    }
+
+    /// What memory depends on. The images themselves are mapped from a file, and take none that the system
+    /// could not have back.
+    fn sizes(&self, plan: &Plan, dataset: &Dataset) -> Sizes {
+        let largest = |loader: &Loader| loader.config().batch_size.min(loader.view().len());
+        let image_bytes = dataset.train_split().image_len() as u64 * size_of::<f32>() as u64;
+        let waiting = |loader: &Loader| {
+            // One is in use, and all are kept for later epochs.
+            let config = loader.config();
+            let ahead = if config.workers == 0 { 0 } else { config.prefetch };
+            let batches = loader.batches().min(1 + ahead) as u64;
+            batches.saturating_mul(largest(loader) as u64).saturating_mul(image_bytes)
+        };
+        let noisy = (!plan.config().evaluate.input_noise.is_empty()).then_some(&self.test);
+        let scored = self.validation.iter().chain([&self.test]);
+        Sizes {
+            image: dataset.shape(),
+            classes: dataset.classes().len(),
+            training: largest(&self.train),
+            scored: scored.clone().map(largest).max().unwrap_or(0),
+            waiting_bytes: scored.chain([&self.train]).chain(noisy).map(waiting).sum(),
+        }
     }
 }
 

@@ -31,7 +31,7 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let arguments = args::parse();
-    let result = match &arguments.command {
+    let result = lowland_lab::caught(|| match &arguments.command {
         Command::Train(options) => train::train(options),
         Command::Experiment(options) => experiment::experiment(options),
         Command::Runs(options) => runs::runs(options),
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
         Command::Weights(options) => weights::weights(options),
         Command::Verify(options) => verify::verify(options),
         Command::ZeroStability(options) => zero_stability::zero_stability(options),
-    };
+    });
     match result {
         Ok(code) => code,
         Err(error) => errors::report(&error),
