@@ -83,10 +83,11 @@ impl Buffer {
     }
 
     /// The elements from one to the next slice of an arena that starts at a multiple of
-    /// [`ALIGNMENT_BYTES`]: `len` rounded up.
+    /// [`ALIGNMENT_BYTES`]: `len` rounded up. `usize::MAX` where that cannot be counted, which no
+    /// backend can allocate.
     #[must_use]
     pub fn aligned_len(len: usize, dtype: DType) -> usize {
-        len.next_multiple_of(ALIGNMENT_BYTES / dtype.size())
+        len.checked_next_multiple_of(ALIGNMENT_BYTES / dtype.size()).unwrap_or(usize::MAX)
     }
 }
 
@@ -124,5 +125,7 @@ mod tests {
         assert_eq!(Buffer::aligned_len(1, DType::F32), 64);
         assert_eq!(Buffer::aligned_len(64, DType::F32), 64);
         assert_eq!(Buffer::aligned_len(33, DType::F64), 64);
+        assert_eq!(Buffer::aligned_len(0, DType::F32), 0);
+        assert_eq!(Buffer::aligned_len(usize::MAX - 1, DType::F32), usize::MAX);
     }
 }

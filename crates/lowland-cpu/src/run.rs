@@ -1,5 +1,6 @@
 //! From ops to the functions that compute them.
 
+use lowland_core::op::Nothing;
 use lowland_core::{DType, Op, Result};
 
 use crate::access::Views;
@@ -71,7 +72,15 @@ pub(crate) fn scratch_bytes<T: Scalar>(op: &Op, isa: Isa) -> usize {
 /// [`Error::OutOfMemory`](lowland_core::Error::OutOfMemory) for scratch memory, and
 /// [`Error::Label`](lowland_core::Error::Label).
 pub(crate) fn run<T: Scalar>(op: &Op, context: Context<'_>, views: Views<'_, T>) -> Result<()> {
-    let Views { inputs, labels, outputs } = views;
+    let Views { inputs, labels, mut outputs } = views;
+    match op.over_nothing() {
+        Some(Nothing::Done) => return Ok(()),
+        Some(Nothing::Zeros) => {
+            outputs.iter_mut().for_each(|output| output.fill(T::zero()));
+            return Ok(());
+        }
+        None => {}
+    }
     let Context { isa, threads, pool } = context;
     match op {
         Op::Conv2d(op) => {

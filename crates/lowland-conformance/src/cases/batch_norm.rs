@@ -7,7 +7,8 @@ use lowland_core::op::{BatchNorm, Epilogue};
 use super::{Case, Random, Tolerance, forward};
 use crate::oracle::OracleValue;
 
-const SIZES: [[usize; 2]; 12] = [
+const SIZES: [[usize; 2]; 13] = [
+    [5, 0],
     [2, 1],
     [2, 3],
     [3, 16],
@@ -47,7 +48,7 @@ pub(super) fn cases(random: &mut Random) -> Vec<Case> {
         let x = [[0.5, 1.0], [0.5, -1.0]].repeat(4).concat();
         let constant = all_four(training(8, 2, epilogue), x, Conditioning::GOOD, random);
         cases.extend(constant.map(|case| case.note("a constant channel")));
-        for [rows, channels] in [[0, 3], [1, 5], [5, 0]] {
+        for [rows, channels] in [[0, 0], [0, 3], [1, 1], [1, 5], [5, 0]] {
             let op = BatchNorm::inference(rows, channels, 1e-5).expect("a positive eps");
             let x = random.floats(rows * channels);
             let statistics = [random.floats(channels), random.between(0.5, 2.0, channels)];

@@ -6,7 +6,7 @@ use lowland_core::op::{Binary, BinaryKind};
 use super::{Case, LENGTHS, Random, shape};
 
 /// Pairs of shapes that broadcast.
-const PAIRS: [(&[usize], &[usize]); 16] = [
+const PAIRS: [(&[usize], &[usize]); 20] = [
     (&[], &[]),
     (&[], &[5]),
     (&[3, 5], &[]),
@@ -22,6 +22,10 @@ const PAIRS: [(&[usize], &[usize]); 16] = [
     (&[2, 1, 3, 1, 2, 1], &[1, 2, 1, 3, 1, 2]),
     (&[0, 5], &[5]),
     (&[0, 1], &[1, 5]),
+    (&[0], &[1]),
+    (&[], &[3, 0]),
+    (&[2, 0, 3], &[0, 1]),
+    (&[1, 1, 1, 1], &[1]),
     (&[300, 257], &[257]),
 ];
 

@@ -16,6 +16,9 @@ pub(super) fn cases(random: &mut Random) -> Vec<Case> {
         let gaps = [(2 * len + 9, 3), (2, len), (len + 2, 4)];
         cases.push(case(max_norm, &gaps, random.floats(2 * len + 13)));
     }
+    // No tensor, in an arena and in none.
+    cases.push(case(1.0, &[], random.floats(3)));
+    cases.push(case(1.0, &[], vec![]));
     for special in [f64::NAN, f64::INFINITY] {
         let before = vec![1.0, special, 0.0, -2.0, special];
         let note = "NaNs and infinities";

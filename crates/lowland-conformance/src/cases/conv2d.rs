@@ -1,5 +1,5 @@
 //! Convolutions: the layers of residual networks at their channel counts, every special kernel size
-//! and stride at odd and degenerate extents, groups, and random geometries.
+//! and stride at odd and degenerate extents, groups, random geometries, and nothing.
 
 use lowland_core::op::Conv2d;
 use lowland_core::{Op, Shape};
@@ -9,7 +9,7 @@ use super::{Case, Random};
 /// Input `[N, H, W, I]`, output channels, kernel, stride, padding, groups.
 type Layer = ([usize; 4], usize, [usize; 2], usize, usize, usize);
 
-const LAYERS: [Layer; 50] = [
+const LAYERS: [Layer; 59] = [
     // The layers of a ResNet for CIFAR.
     ([2, 32, 32, 3], 16, [3, 3], 1, 1, 1),
     ([2, 32, 32, 16], 16, [3, 3], 1, 1, 1),
@@ -67,8 +67,18 @@ const LAYERS: [Layer; 50] = [
     ([2, 7, 6, 16], 16, [3, 3], 1, 1, 16),
     ([1, 7, 6, 5], 10, [3, 3], 2, 1, 5),
     ([1, 6, 6, 32], 16, [1, 1], 1, 0, 4),
-    // No image at all.
+    // One of everything.
+    ([1, 1, 1, 1], 1, [1, 1], 1, 0, 1),
+    ([2, 1, 1, 1], 1, [1, 1], 1, 0, 1),
+    // No image at all, images without pixels, no channels on either side.
     ([0, 8, 8, 16], 16, [3, 3], 1, 1, 1),
+    ([0, 1, 1, 1], 1, [1, 1], 1, 0, 1),
+    ([2, 0, 5, 3], 2, [3, 3], 1, 2, 1),
+    ([2, 0, 0, 16], 16, [1, 1], 2, 1, 1),
+    ([2, 5, 7, 0], 16, [3, 3], 1, 1, 1),
+    ([2, 5, 7, 0], 4, [3, 3], 2, 1, 2),
+    ([2, 5, 7, 16], 0, [3, 3], 1, 1, 1),
+    ([0, 5, 7, 0], 0, [1, 1], 1, 0, 1),
 ];
 
 pub(super) fn cases(random: &mut Random) -> Vec<Case> {
@@ -83,6 +93,12 @@ pub(super) fn cases(random: &mut Random) -> Vec<Case> {
         let op = random_geometry(random);
         all_three(op, random).map(|case| case.note("a random geometry"))
     }));
+    // Beside an extent of 0, others may be beyond what can be multiplied.
+    let huge = usize::MAX / 8 * 2;
+    let no_input = conv([1, huge, huge, 0].into(), [3, 0, 3, 3].into(), [huge / 2; 2], [0; 2], 1);
+    let no_output = conv([1, 2, 2, 3].into(), [0, 3, huge, huge].into(), [1; 2], [huge / 2; 2], 1);
+    let beyond = [no_input, no_output].map(|op| all_three(op, random));
+    cases.extend(beyond.into_iter().flatten().map(|case| case.note("extents beyond counting")));
     cases.extend(LAYERS.into_iter().filter_map(|layer| statistics(layer, random)));
     cases
 }
@@ -117,7 +133,7 @@ fn random_geometry(random: &mut Random) -> Conv2d {
 
 /// A convolution and its two gradients.
 fn all_three(op: Conv2d, random: &mut Random) -> [Case; 3] {
-    let taps = op.kernel[0] * op.kernel[1];
+    let taps = if op.w().is_empty() { 0 } else { op.kernel[0] * op.kernel[1] };
     let pixels = op.batch * op.output[0] * op.output[1];
     [
         Case::random(Op::Conv2d(op), random).terms(taps * op.in_channels / op.groups),

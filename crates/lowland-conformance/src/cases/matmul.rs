@@ -6,7 +6,7 @@ use lowland_core::op::MatMul;
 use super::{Case, Random};
 
 /// m, k, n.
-const SIZES: [[usize; 3]; 16] = [
+const SIZES: [[usize; 3]; 18] = [
     [1, 1, 1],
     [1, 7, 1],
     [5, 1, 3],
@@ -23,6 +23,8 @@ const SIZES: [[usize; 3]; 16] = [
     [4, 5, 0],
     [4, 0, 5],
     [0, 0, 0],
+    [0, 0, 3],
+    [1, 0, 1],
 ];
 
 pub(super) fn cases(random: &mut Random) -> Vec<Case> {

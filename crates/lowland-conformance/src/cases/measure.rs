@@ -68,6 +68,7 @@ fn segment(param: usize, state: usize, len: usize) -> Segment {
 pub(super) fn cases(random: &mut Random) -> Vec<Case> {
     let whole = |len| (len, len, vec![segment(0, 0, len)]);
     let layouts = [
+        (0, 0, vec![]),
         (10, 4, vec![]),
         (3, 3, vec![segment(1, 1, 0)]),
         whole(0),

@@ -117,3 +117,34 @@ const LENGTHS: [usize; 10] = [0, 1, 3, 7, 8, 15, 16, 33, 1000, 70_001];
 fn shape(extents: &[usize]) -> Shape {
     Shape::new(extents)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Of each op, whether it is tried with an empty operand, and the least elements of the largest
+    /// operand where there is none. The loss is refused over nothing.
+    #[test]
+    fn every_op_is_tried_on_nothing_and_on_single_elements() {
+        let mut ops: BTreeMap<&str, (bool, usize)> = BTreeMap::new();
+        for case in all() {
+            let operands = case.op.operands();
+            let lengths =
+                operands.inputs.iter().chain(&operands.outputs).map(|operand| operand.len);
+            let (empty, least) = ops.entry(case.op.name()).or_insert((false, usize::MAX));
+            *empty |= lengths.clone().any(|len| len == 0);
+            if !lengths.clone().any(|len| len == 0) {
+                *least = lengths.max().unwrap_or(0).min(*least);
+            }
+        }
+        for (op, (empty, least)) in ops {
+            assert_eq!(empty, !op.ends_with("cross-entropy"), "{op} on nothing");
+            // Statistics of a batch are of two values at least.
+            let by_batch = op.contains("batch norm") && !op.contains("inference");
+            let fewest = if by_batch || op.contains("statistics") { 2 } else { 1 };
+            assert_eq!(least, fewest, "{op} on single elements");
+        }
+    }
+}

@@ -8,7 +8,7 @@ use super::{Case, Random, Tolerance, shape};
 /// The input, the window, strides and padding.
 type Windows = ([usize; 4], [usize; 2], [usize; 2], [usize; 2]);
 
-const WINDOWS: [Windows; 17] = [
+const WINDOWS: [Windows; 19] = [
     ([1, 1, 1, 1], [1, 1], [1, 1], [0, 0]),
     ([2, 8, 8, 16], [2, 2], [2, 2], [0, 0]),
     ([2, 9, 7, 5], [2, 2], [2, 2], [0, 0]),
@@ -21,6 +21,8 @@ const WINDOWS: [Windows; 17] = [
     ([2, 5, 5, 3], [2, 2], [3, 3], [0, 0]),
     ([0, 6, 6, 4], [2, 2], [2, 2], [0, 0]),
     ([2, 6, 6, 0], [2, 2], [2, 2], [0, 0]),
+    ([0, 1, 1, 0], [1, 1], [1, 1], [0, 0]),
+    ([0, 1 << 40, 1 << 40, 3], [2, 2], [2, 2], [1, 1]),
     // Whole images: global pooling.
     ([3, 8, 8, 64], [8, 8], [8, 8], [0, 0]),
     ([2, 4, 4, 32], [4, 4], [1, 1], [0, 0]),
@@ -39,7 +41,7 @@ pub(super) fn cases(random: &mut Random) -> Vec<Case> {
             cases.extend(both(op, x, random));
         }
     }
-    for windows in [WINDOWS[1], WINDOWS[3], WINDOWS[4], WINDOWS[12]] {
+    for windows in [WINDOWS[1], WINDOWS[3], WINDOWS[4], WINDOWS[14]] {
         let op = pool(PoolKind::Max, windows);
         let ties = random.ties(op.x().len());
         cases.extend(both(op, ties, random).map(|case| case.note("ties")));

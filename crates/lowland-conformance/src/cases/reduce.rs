@@ -7,7 +7,7 @@ use super::{Case, Random, Tolerance, forward, shape};
 use crate::oracle::OracleValue;
 
 /// Shapes, and the axes over which they are reduced.
-const REDUCTIONS: [(&[usize], &[usize]); 14] = [
+const REDUCTIONS: [(&[usize], &[usize]); 18] = [
     (&[], &[]),
     (&[1], &[0]),
     (&[33], &[0]),
@@ -22,6 +22,20 @@ const REDUCTIONS: [(&[usize], &[usize]); 14] = [
     (&[64, 16, 16, 16], &[0, 1, 2]),
     (&[2, 3, 2, 3, 2, 3], &[1, 3, 5]),
     (&[0, 5], &[1]),
+    (&[1, 1, 1], &[0, 1, 2]),
+    (&[0, 0], &[]),
+    (&[5, 0, 3], &[2]),
+    (&[1 << 40, 1 << 40, 0], &[0]),
+];
+
+/// Sums over nothing, whose results are 0. Beside an extent of 0, others may be beyond counting.
+const NOTHINGS: [(&[usize], &[usize]); 6] = [
+    (&[0], &[0]),
+    (&[0, 5], &[0]),
+    (&[5, 0, 300], &[1]),
+    (&[3, 0, 2, 4], &[1, 3]),
+    (&[1 << 40, 1 << 40, 0], &[0, 1, 2]),
+    (&[1 << 40, 4, 1 << 40, 0], &[0, 2, 3]),
 ];
 
 pub(super) fn cases(random: &mut Random) -> Vec<Case> {
@@ -36,8 +50,11 @@ pub(super) fn cases(random: &mut Random) -> Vec<Case> {
             cases.extend(case(kind, shape(from), axes, random));
         }
     }
-    let nothing = reduce(ReduceKind::Sum, shape(&[0, 5]), &[0]);
-    cases.push(Case::random(Op::Reduce(nothing), random).note("sums over nothing"));
+    for (from, axes) in NOTHINGS {
+        let op = Op::Reduce(reduce(ReduceKind::Sum, shape(from), axes));
+        let case = Case::random(op, random).within(Tolerance::Exact);
+        cases.push(case.note("sums over nothing"));
+    }
     cases.push(long());
     cases.extend(maxima(random));
     cases

@@ -8,7 +8,7 @@ use super::{Case, Random, Tolerance, shape};
 /// The whole, the block, where it starts and the steps that it takes.
 type Block = (&'static [usize], &'static [usize], &'static [usize], &'static [usize]);
 
-const BLOCKS: [Block; 16] = [
+const BLOCKS: [Block; 20] = [
     (&[], &[], &[], &[]),
     (&[9], &[9], &[0], &[1]),
     (&[9], &[4], &[5], &[1]),
@@ -27,6 +27,10 @@ const BLOCKS: [Block; 16] = [
     (&[2, 3, 4, 3, 2, 5], &[1, 2, 2, 1, 2, 3], &[1, 0, 1, 2, 0, 0], &[1, 2, 2, 1, 1, 2]),
     (&[3, 0, 4], &[2, 0, 2], &[1, 0, 1], &[1, 1, 2]),
     (&[3, 4], &[0, 2], &[0, 1], &[1, 1]),
+    (&[3, 4], &[3, 0], &[0, 4], &[1, 1]),
+    (&[1], &[1], &[0], &[usize::MAX]),
+    (&[1, 1, 1], &[1, 1, 1], &[0, 0, 0], &[1, 1, 1]),
+    (&[1 << 40, 1 << 40, 0], &[1 << 39, 3, 0], &[0, 7, 0], &[2, 1, 1]),
 ];
 
 pub(super) fn cases(random: &mut Random) -> Vec<Case> {

@@ -6,8 +6,10 @@ use lowland_core::op::Softmax;
 use super::{Case, Random, Tolerance, forward};
 use crate::oracle::OracleValue;
 
-const SIZES: [[usize; 2]; 11] = [
+const SIZES: [[usize; 2]; 13] = [
+    [0, 0],
     [0, 10],
+    [4, 0],
     [1, 1],
     [1, 2],
     [3, 1],

@@ -67,7 +67,8 @@ impl Transform for ScaleRows {
 type Place = (usize, &'static [usize]);
 
 pub(super) fn cases(random: &mut Random) -> Vec<Case> {
-    let tables: [(usize, &[Place]); 8] = [
+    let tables: [(usize, &[Place]); 9] = [
+        (0, &[]),
         (5, &[]),
         (4, &[(1, &[0, 3])]),
         (1, &[(0, &[1])]),

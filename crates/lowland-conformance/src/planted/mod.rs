@@ -93,9 +93,9 @@ impl Backend for Faulty {
 }
 
 /// Changes what is in a buffer, or beside it: `f` is given the whole storage and the first element
-/// of the buffer.
+/// of the buffer. An empty one stays.
 fn corrupt(buffer: &Buffer, f: impl FnOnce(&mut Values, usize)) {
-    if let Some(memory) = buffer.storage::<Memory>() {
+    if let Some(memory) = buffer.storage::<Memory>().filter(|_| !buffer.is_empty()) {
         f(&mut memory.values(), buffer.offset());
     }
 }
@@ -111,13 +111,11 @@ fn set(values: &mut Values, i: usize, x: f64) {
 
 /// One element becomes the next larger number.
 fn nudge(buffer: &Buffer) {
-    if !buffer.is_empty() {
-        corrupt(buffer, |values, first| match values {
-            Values::F32(v) => v[first] = v[first].next_up(),
-            Values::F64(v) => v[first] = v[first].next_up(),
-            Values::U32(_) => {}
-        });
-    }
+    corrupt(buffer, |values, first| match values {
+        Values::F32(v) => v[first] = v[first].next_up(),
+        Values::F64(v) => v[first] = v[first].next_up(),
+        Values::U32(_) => {}
+    });
 }
 
 /// The report has a failure of this op and this check, and none of another op.

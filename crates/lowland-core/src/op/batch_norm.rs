@@ -68,6 +68,7 @@ impl BatchNorm {
     /// Whether the batch has a variance: an op made for given statistics may be run by those of the
     /// batch.
     pub(super) fn validate_training(&self) -> Result<()> {
+        self.validate()?;
         if self.rows >= 2 {
             return Ok(());
         }
@@ -84,10 +85,18 @@ impl BatchNorm {
     /// # Errors
     /// [`Error::Invalid`] where `eps` is not a positive number.
     pub fn inference(rows: usize, channels: usize, eps: f64) -> Result<Self> {
+        let op = BatchNorm { rows, channels, eps, epilogue: Epilogue::None };
+        op.validate()?;
+        Ok(op)
+    }
+
+    /// Whether what is added to the variance is a positive number.
+    pub(super) fn validate(&self) -> Result<()> {
+        let eps = self.eps;
         if !(eps > 0.0 && eps.is_finite()) {
             return Err(Error::invalid("batch norm", format!("eps must be positive, not {eps}")));
         }
-        Ok(BatchNorm { rows, channels, eps, epilogue: Epilogue::None })
+        Ok(())
     }
 
     /// The same, followed by something in the same pass.

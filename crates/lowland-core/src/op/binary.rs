@@ -1,6 +1,6 @@
 //! Arithmetic on two tensors.
 
-use super::{Operand, Operands};
+use super::{Operand, Operands, changed};
 use crate::{Error, Result, Shape};
 
 /// Which operation.
@@ -60,6 +60,12 @@ impl Binary {
             Error::shapes(kind.name(), a, b, "aligned at the last axis, extents must agree or be 1")
         })?;
         Ok(Binary { kind, a, b, out })
+    }
+
+    /// Whether `y` still has the shape that the others broadcast to.
+    pub(super) fn validate(&self) -> Result<()> {
+        let again = Self::new(self.kind, self.a, self.b)?;
+        if again == *self { Ok(()) } else { Err(changed(self.kind.name(), self)) }
     }
 
     pub(super) fn operands(&self) -> Operands {

@@ -1,6 +1,6 @@
 //! Repetition along axes: the transpose of a sum over them.
 
-use super::{Operand, Operands};
+use super::{Operand, Operands, changed};
 use crate::{Error, Result, Shape};
 
 /// `y = scale * x`, repeated along the axes where `from` has extent 1.
@@ -23,15 +23,26 @@ impl Broadcast {
     /// # Errors
     /// [`Error::Shapes`] where `from` does not broadcast to `to`.
     pub fn new(from: Shape, to: Shape, scale: f64) -> Result<Self> {
-        if from.broadcast(&to) != Some(to) {
-            return Err(Error::shapes(
-                "broadcast",
-                from,
-                to,
-                "aligned at the last axis, an extent of the first must be 1 or that of the second",
-            ));
-        }
+        Self::check(from, to)?;
         Ok(Broadcast { from: from.padded_to(to.rank()), to, scale })
+    }
+
+    fn check(from: Shape, to: Shape) -> Result<()> {
+        if from.broadcast(&to) == Some(to) {
+            return Ok(());
+        }
+        Err(Error::shapes(
+            "broadcast",
+            from,
+            to,
+            "aligned at the last axis, an extent of the first must be 1 or that of the second",
+        ))
+    }
+
+    /// Whether one shape still broadcasts to the other, and both have the same rank.
+    pub(super) fn validate(&self) -> Result<()> {
+        Self::check(self.from, self.to)?;
+        if self.from.rank() == self.to.rank() { Ok(()) } else { Err(changed("broadcast", self)) }
     }
 
     pub(super) fn operands(&self) -> Operands {

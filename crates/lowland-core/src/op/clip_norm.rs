@@ -6,6 +6,9 @@ use super::{Operand, Operands, TensorAt};
 use crate::vector::{self, Kernel};
 use crate::{Error, Real, Result};
 
+/// The op in messages.
+const NAME: &str = "clip by norm";
+
 /// The gradients of an arena scaled down, where the Euclidean norm of all of them together is above
 /// a bound: `g <- g min(1, max_norm / (norm + 1e-6))`, as `torch.nn.utils.clip_grad_norm_`.
 ///
@@ -35,12 +38,18 @@ impl ClipNorm {
     /// [`Error::Invalid`] where the bound is not above 0, or where a tensor leaves the arena or
     /// overlaps another.
     pub fn new(max_norm: f64, tensors: &[TensorAt], len: usize) -> Result<Self> {
-        if max_norm.is_nan() || max_norm <= 0.0 {
-            let message = format!("max_norm must be above 0; got {max_norm}");
-            return Err(Error::invalid("clip by norm", message));
+        let op = ClipNorm { max_norm, tensors: TensorAt::table(NAME, tensors, len)?, len };
+        op.validate()?;
+        Ok(op)
+    }
+
+    /// Whether the bound is one, and the table still one of this arena.
+    pub(super) fn validate(&self) -> Result<()> {
+        if self.max_norm.is_nan() || self.max_norm <= 0.0 {
+            let message = format!("max_norm must be above 0; got {}", self.max_norm);
+            return Err(Error::invalid(NAME, message));
         }
-        let tensors = TensorAt::table("clip by norm", tensors, len)?;
-        Ok(ClipNorm { max_norm, tensors, len })
+        TensorAt::check(NAME, &self.tensors, self.len)
     }
 
     /// The sum of the squares of at most [`ClipNorm::PIECE`] elements.

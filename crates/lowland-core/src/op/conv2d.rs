@@ -1,6 +1,6 @@
 //! Two-dimensional convolution (cross-correlation, as networks use it) and its two gradients.
 
-use super::{Operand, Operands};
+use super::{Operand, Operands, changed};
 use crate::{Error, Result, Shape};
 
 /// `y[n, p, q, o] = Σ_{i, r, s} x[n, p·sh + r - ph, q·sw + s - pw, i] w[o, i, r, s]`, with zeros
@@ -109,7 +109,9 @@ impl Conv2d {
     #[must_use]
     pub fn w(&self) -> Shape {
         let [kh, kw] = self.kernel;
-        Shape::from([self.out_channels, self.in_channels / self.groups, kh, kw])
+        // Groups of 0, which `validate` refuses, have no channels.
+        let per_group = self.in_channels.checked_div(self.groups).unwrap_or(0);
+        Shape::from([self.out_channels, per_group, kh, kw])
     }
 
     /// The shape of the output, `[N, H', W', O]`.
@@ -122,8 +124,14 @@ impl Conv2d {
     #[must_use]
     pub fn multiply_adds(&self) -> usize {
         let [kh, kw] = self.kernel;
-        let factors = [self.y().len(), self.in_channels / self.groups, kh, kw];
+        let factors = [self.y().len(), self.w().extents()[1], kh, kw];
         factors.into_iter().fold(1, usize::saturating_mul)
+    }
+
+    /// Whether the sizes still are those of one convolution.
+    pub(super) fn validate(&self) -> Result<()> {
+        let again = Self::new(self.x(), self.w(), self.stride, self.padding, self.groups)?;
+        if again == *self { Ok(()) } else { Err(changed("conv2d", self)) }
     }
 
     pub(super) fn operands(&self) -> Operands {

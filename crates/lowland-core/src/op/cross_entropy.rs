@@ -39,6 +39,11 @@ impl CrossEntropy {
         Ok(CrossEntropy { rows, classes, smoothing })
     }
 
+    /// Whether there still is something to take the mean of.
+    pub(super) fn validate(&self) -> Result<()> {
+        Self::new(self.rows, self.classes, self.smoothing).map(|_| ())
+    }
+
     /// Checks labels before anything is computed.
     ///
     /// # Errors

@@ -47,13 +47,19 @@ impl MeasureTensors {
         params_len: usize,
         state_len: usize,
     ) -> Result<Self> {
-        if measure.sums().is_empty() {
-            let message = format!("{} has no sums", measure.name());
+        let op = MeasureTensors { measure, scalars, segments, params_len, state_len };
+        op.validate()?;
+        Ok(op)
+    }
+
+    /// Whether there is something to sum up, and the segments are inside the arenas.
+    pub(super) fn validate(&self) -> Result<()> {
+        if self.measure.sums().is_empty() {
+            let message = format!("{} has no sums", self.measure.name());
             return Err(Error::invalid("measure", message));
         }
-        let state = (measure.reads() > 0).then_some(state_len);
-        Segment::check("measure", &segments, params_len, state)?;
-        Ok(MeasureTensors { measure, scalars, segments, params_len, state_len })
+        let state = (self.measure.reads() > 0).then_some(self.state_len);
+        Segment::check("measure", &self.segments, self.params_len, state)
     }
 
     /// The pieces of all tensors.

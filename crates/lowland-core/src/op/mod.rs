@@ -7,6 +7,32 @@
 //!
 //! Floats of one call are all of one type; labels are [`DType::U32`](crate::DType::U32). No output overlaps another
 //! operand.
+//!
+//! # Nothing
+//! Any extent may be 0 where the definition of an op still says what the result is: an operand without
+//! elements is an ordinary one, an output without elements is left alone, and a sum over nothing is 0.
+//!
+//! | op | over nothing | refused, as [`Error::Invalid`] or [`Error::Shapes`] |
+//! |---|---|---|
+//! | [`Conv2d`], its gradients | without input channels `y` is 0, without output channels `dx` is 0, without images or pixels `dw` is 0; an image without pixels is all padding | a kernel, a stride or a number of groups of 0 |
+//! | [`Conv2d`] with statistics | without input channels all is 0 | fewer than 2 values a channel |
+//! | [`MatMul`] | `k = 0`: 0 | |
+//! | [`Reduce`] | a sum is 0 | a mean or a maximum that has a result, and nothing to take it of |
+//! | [`Pool2d`], its gradients | without images or channels, nothing | an image without pixels; a window or a stride of 0 |
+//! | [`BatchNorm`] by the batch | without channels, nothing | fewer than 2 values a channel |
+//! | [`BatchNorm`] by given statistics | without rows, the gradients of weight and bias are 0 | |
+//! | [`CrossEntropy`], its gradient | | no rows, or no classes: a mean over nothing |
+//! | [`Slice`], [`Broadcast`] | an empty block embedded is all 0 | a step of 0 |
+//! | [`Step`], [`TransformTensors`] | without tensors, or with empty ones, nothing is changed | |
+//! | [`ClipNorm`] | the norm is 0 | |
+//! | [`MeasureTensors`] | each sum is 0 | a measure without sums |
+//!
+//! All others work element by element or row by row, and do nothing where there are none.
+//! [`Op::over_nothing`] tells a backend which of the calls that pass [`Op::check`] need no kernel.
+//!
+//! Sizes are [`usize`]: products and sums of them saturate or are checked, so that what cannot be
+//! counted ends in one of these errors, or in [`Error::Operand`] or [`Error::OutOfMemory`], and never in
+//! a small buffer.
 
 mod accumulate;
 mod batch_norm;
@@ -18,6 +44,7 @@ mod cross_entropy;
 mod fill;
 mod matmul;
 mod measure;
+mod nothing;
 mod operands;
 mod permute;
 mod pool2d;
@@ -39,6 +66,7 @@ pub use cross_entropy::CrossEntropy;
 pub use fill::Fill;
 pub use matmul::MatMul;
 pub use measure::MeasureTensors;
+pub use nothing::Nothing;
 pub use operands::{Access, Kind, Operand, Operands};
 pub use permute::Permute;
 pub use pool2d::{Pool2d, PoolKind};
@@ -50,7 +78,13 @@ pub use step::{Segment, Step};
 pub use transform::{TensorAt, TransformTensors};
 pub use unary::{DerivativeFrom, Unary, UnaryKind};
 
-use crate::Result;
+use crate::{Error, Result};
+
+/// What is said of an op whose sizes are no longer those that its constructor made of each other.
+fn changed(op: &'static str, found: &dyn std::fmt::Debug) -> Error {
+    let message = format!("its fields were set to sizes that do not belong together: {found:?}");
+    Error::invalid(op, message)
+}
 
 /// Something a backend can compute.
 #[derive(Clone, Debug)]
@@ -163,10 +197,31 @@ impl Op {
     /// is used for, and what was set in its fields.
     fn validate(&self) -> Result<()> {
         match self {
+            Op::Conv2d(op) | Op::Conv2dGradInput(op) | Op::Conv2dGradWeight(op) => op.validate(),
+            Op::Conv2dStatistics(op) => op.validate().and_then(|()| op.validate_statistics()),
+            Op::Binary(op) => op.validate(),
+            Op::Reduce(op) => op.validate(),
+            Op::ReduceMaxGrad(op) => op.validate_max_grad().and_then(|()| op.validate()),
+            Op::Broadcast(op) => op.validate(),
+            Op::Pool2d(op) | Op::Pool2dGrad(op) => op.validate(),
             Op::BatchNorm(op) | Op::BatchNormGrad(op) => op.validate_training(),
-            Op::Conv2dStatistics(op) => op.validate_statistics(),
-            Op::ReduceMaxGrad(op) => op.validate_max_grad(),
-            _ => Ok(()),
+            Op::BatchNormInference(op) | Op::BatchNormInferenceGrad(op) => op.validate(),
+            Op::CrossEntropy(op) | Op::CrossEntropyGrad(op) => op.validate(),
+            Op::Slice(op) | Op::Embed(op) => op.validate(),
+            Op::Permute(op) => op.validate(),
+            Op::Step(op) => op.validate(),
+            Op::Transform(op) => op.validate(),
+            Op::ClipNorm(op) => op.validate(),
+            Op::Measure(op) => op.validate(),
+            // Any lengths will do.
+            Op::MatMul(_)
+            | Op::Unary(_)
+            | Op::UnaryGrad(_)
+            | Op::ScaledSum(_)
+            | Op::Accumulate(_)
+            | Op::Softmax(_)
+            | Op::SoftmaxGrad(_)
+            | Op::Fill(_) => Ok(()),
         }
     }
 

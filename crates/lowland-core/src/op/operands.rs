@@ -72,9 +72,9 @@ impl Op {
     /// the call.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for batch statistics of fewer than two values, and for the gradient of a
-    /// maximum with a reduction that is none; [`Error::Arity`], [`Error::Operand`] or
-    /// [`Error::Overlap`].
+    /// [`Error::Invalid`] for batch statistics of fewer than two values, for the gradient of a maximum
+    /// with a reduction that is none, and, as [`Error::Shapes`], for fields that the op's constructor
+    /// would not have made of each other; [`Error::Arity`], [`Error::Operand`] or [`Error::Overlap`].
     pub fn check(&self, inputs: &[&Buffer], outputs: &[&Buffer]) -> Result<DType> {
         self.validate()?;
         let op = self.name();

@@ -1,6 +1,6 @@
 //! Axes in another order.
 
-use super::{Operand, Operands};
+use super::{Operand, Operands, changed};
 use crate::{Error, Result, Shape};
 
 /// `y`, whose axis `k` is axis `order[k]` of `x`, as `torch.permute`. `[N, C, H, W]` becomes `[N, H,
@@ -39,6 +39,17 @@ impl Permute {
         let mut padded = [0; Shape::MAX_RANK];
         padded[..order.len()].copy_from_slice(order);
         Ok(Permute { from, to: Shape::new(&extents), order: padded })
+    }
+
+    /// Whether `y` still has the shape that the order makes of that of `x`.
+    pub(super) fn validate(&self) -> Result<()> {
+        let mut axes = self.order().iter().zip(self.to.extents());
+        let same = axes.all(|(&axis, &to)| self.from.extents().get(axis) == Some(&to));
+        if same && self.from.rank() == self.to.rank() {
+            Ok(())
+        } else {
+            Err(changed("permute", self))
+        }
     }
 
     /// For each axis of `y`, the axis of `x` that it is.

@@ -1,6 +1,6 @@
 //! Averages and maxima over windows.
 
-use super::{Operand, Operands};
+use super::{Operand, Operands, changed};
 use crate::{Error, Result, Shape};
 
 /// Which pooling.
@@ -67,9 +67,9 @@ impl Pool2d {
     /// The pooling of `x`, `[N, H, W, C]`.
     ///
     /// # Errors
-    /// [`Error::Invalid`] for another rank, a stride or a window of 0, padding of more than half a
-    /// window (which would make windows without a pixel), a window larger than the padded image,
-    /// and sizes beyond what can be counted.
+    /// [`Error::Invalid`] for another rank, a stride or a window of 0, an image without pixels or
+    /// padding of more than half a window (either would make windows without a pixel), a window larger
+    /// than the padded image, and sizes beyond what can be counted.
     pub fn new(
         kind: PoolKind,
         x: Shape,
@@ -83,6 +83,9 @@ impl Pool2d {
         };
         if stride.contains(&0) || kernel.contains(&0) {
             return invalid("strides and the window must be at least 1".into());
+        }
+        if height == 0 || width == 0 {
+            return invalid(format!("over nothing: the images of {x} have no pixels"));
         }
         if kernel[0].checked_mul(kernel[1]).is_none() {
             return invalid(format!("the window {kernel:?} is too large"));
@@ -126,6 +129,12 @@ impl Pool2d {
     #[must_use]
     pub fn y(&self) -> Shape {
         Shape::from([self.batch, self.output[0], self.output[1], self.channels])
+    }
+
+    /// Whether the sizes still are those of one pooling.
+    pub(super) fn validate(&self) -> Result<()> {
+        let again = Self::new(self.kind, self.x(), self.kernel, self.stride, self.padding)?;
+        if again == *self { Ok(()) } else { Err(changed(self.kind.name(), self)) }
     }
 
     pub(super) fn operands(&self) -> Operands {

@@ -1,6 +1,6 @@
 //! Sums, means and maxima over axes.
 
-use super::{Operand, Operands};
+use super::{Operand, Operands, changed};
 use crate::{Error, Result, Shape};
 
 /// Which reduction.
@@ -65,11 +65,22 @@ impl Reduce {
                 .ok_or_else(|| Error::invalid(kind.name(), format!("{from} has no axis {axis}")))?;
             *extent = 1;
         }
-        let to = Shape::new(&extents);
-        if kind != ReduceKind::Sum && from.is_empty() && !to.is_empty() {
+        let op = Reduce { kind, from, to: Shape::new(&extents) };
+        op.validate()?;
+        Ok(op)
+    }
+
+    /// Whether the results are something, and the shapes still those of a reduction.
+    pub(super) fn validate(&self) -> Result<()> {
+        let Reduce { kind, from, to } = self;
+        let mut axes = from.extents().iter().zip(to.extents());
+        if from.rank() != to.rank() || !axes.all(|(from, to)| to == from || *to == 1) {
+            return Err(changed(kind.name(), self));
+        }
+        if *kind != ReduceKind::Sum && from.is_empty() && !to.is_empty() {
             return Err(Error::invalid(kind.name(), format!("over nothing: the shape is {from}")));
         }
-        Ok(Reduce { kind, from, to })
+        Ok(())
     }
 
     /// The sum that undoes a broadcast from `to` to `from`: over the axes that were stretched.

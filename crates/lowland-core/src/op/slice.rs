@@ -1,6 +1,6 @@
 //! Strided blocks of a tensor, out of it and into zeros.
 
-use super::{Operand, Operands};
+use super::{Operand, Operands, changed};
 use crate::{Error, Result, Shape};
 
 /// The block of a tensor at `start + step·index` on each axis.
@@ -54,6 +54,13 @@ impl Slice {
         slice.start[..rank].copy_from_slice(start);
         slice.step[..rank].copy_from_slice(step);
         Ok(slice)
+    }
+
+    /// Whether the block still is inside.
+    pub(super) fn validate(&self) -> Result<()> {
+        let rank = self.whole.rank();
+        let again = Self::new(self.whole, self.block, &self.start[..rank], &self.step[..rank])?;
+        if again == *self { Ok(()) } else { Err(changed("slice", self)) }
     }
 
     pub(super) fn operands(&self) -> Operands {

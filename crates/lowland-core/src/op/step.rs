@@ -41,9 +41,15 @@ impl Segment {
         }
         let starts: [fn(&Segment) -> usize; 2] = [|s| s.param, |s| s.state];
         for start in &starts[..1 + usize::from(state_len.is_some())] {
-            let mut sorted: Vec<Segment> = segments.iter().copied().filter(|s| s.len > 0).collect();
-            sorted.sort_unstable_by_key(start);
-            if let Some(pair) = sorted.windows(2).find(|p| start(&p[0]) + p[0].len > start(&p[1])) {
+            let some = || segments.iter().filter(|s| s.len > 0);
+            // In the order of the arena, as segments usually are, nothing need be sorted.
+            let mut pairs = some().zip(some().skip(1));
+            if pairs.all(|(a, b)| start(a) + a.len <= start(b)) {
+                continue;
+            }
+            let mut sorted: Vec<&Segment> = some().collect();
+            sorted.sort_unstable_by_key(|s| start(s));
+            if let Some(pair) = sorted.windows(2).find(|p| start(p[0]) + p[0].len > start(p[1])) {
                 return invalid(format!("{:?} and {:?} overlap", pair[0], pair[1]));
             }
         }
@@ -87,13 +93,19 @@ impl Step {
         params_len: usize,
         state_len: usize,
     ) -> Result<Self> {
-        if prepared.scalars.len() != chain.stages().len() {
+        let op = Step { chain, prepared, segments, params_len, state_len, descends: true };
+        op.validate()?;
+        Ok(op)
+    }
+
+    /// Whether the scalars are those of the chain, and the segments inside the arenas.
+    pub(super) fn validate(&self) -> Result<()> {
+        if self.prepared.scalars.len() != self.chain.stages().len() {
             let message = "the scalars were prepared for another chain";
             return Err(Error::invalid("optimizer step", message));
         }
-        let state = (chain.slot_count() > 0).then_some(state_len);
-        Segment::check("optimizer step", &segments, params_len, state)?;
-        Ok(Step { chain, prepared, segments, params_len, state_len, descends: true })
+        let state = (self.chain.slot_count() > 0).then_some(self.state_len);
+        Segment::check("optimizer step", &self.segments, self.params_len, state)
     }
 
     /// This step without its end: the directions take the place of the gradients, and the

@@ -18,19 +18,28 @@ pub struct TensorAt {
 impl TensorAt {
     /// Sorts a table by place, and checks that no tensor leaves the arena or overlaps another.
     pub(super) fn table(op: &'static str, tensors: &[TensorAt], len: usize) -> Result<Arc<[Self]>> {
-        let invalid = |message: String| Err(Error::invalid(op, message));
         let mut sorted: Vec<TensorAt> = tensors.to_vec();
         sorted.retain(|tensor| !tensor.shape.is_empty());
         sorted.sort_unstable_by_key(|tensor| tensor.offset);
-        for tensor in &sorted {
+        Self::check(op, &sorted, len)?;
+        Ok(sorted.into())
+    }
+
+    /// Whether a table is one that [`TensorAt::table`] makes.
+    pub(super) fn check(op: &'static str, table: &[TensorAt], len: usize) -> Result<()> {
+        let invalid = |message: String| Err(Error::invalid(op, message));
+        for tensor in table {
             let end = tensor.offset.checked_add(tensor.shape.len());
             if end.is_none_or(|end| end > len) {
                 return invalid(format!("{tensor:?} leaves the arena of {len}"));
             }
+            if tensor.shape.is_empty() {
+                return invalid(format!("{tensor:?} is empty, but in the table"));
+            }
         }
-        match sorted.windows(2).find(|pair| pair[0].offset + pair[0].shape.len() > pair[1].offset) {
+        match table.windows(2).find(|pair| pair[0].offset + pair[0].shape.len() > pair[1].offset) {
             Some(pair) => invalid(format!("{:?} and {:?} overlap", pair[0], pair[1])),
-            None => Ok(sorted.into()),
+            None => Ok(()),
         }
     }
 }
@@ -56,12 +65,25 @@ impl TransformTensors {
     /// [`Error::Invalid`] where a tensor leaves the arena, overlaps another, or has a shape that
     /// the transform does not apply to.
     pub fn new(transform: Arc<dyn DynTransform>, tensors: &[TensorAt], len: usize) -> Result<Self> {
-        if let Some(tensor) = tensors.iter().find(|tensor| !transform.applies_to(&tensor.shape)) {
-            let message = format!("{} does not apply to {}", transform.name(), tensor.shape);
-            return Err(Error::invalid("tensor transform", message));
-        }
+        Self::check_shapes(&*transform, tensors)?;
         let tensors = TensorAt::table("tensor transform", tensors, len)?;
         Ok(TransformTensors { transform, tensors, len })
+    }
+
+    fn check_shapes(transform: &dyn DynTransform, tensors: &[TensorAt]) -> Result<()> {
+        match tensors.iter().find(|tensor| !transform.applies_to(&tensor.shape)) {
+            Some(tensor) => {
+                let message = format!("{} does not apply to {}", transform.name(), tensor.shape);
+                Err(Error::invalid("tensor transform", message))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// Whether the table still is one of this arena.
+    pub(super) fn validate(&self) -> Result<()> {
+        Self::check_shapes(&*self.transform, &self.tensors)?;
+        TensorAt::check("tensor transform", &self.tensors, self.len)
     }
 
     pub(super) fn operands(&self) -> Operands {

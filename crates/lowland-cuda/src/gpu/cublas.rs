@@ -106,8 +106,9 @@ struct Gemm {
 impl Gemm {
     fn of(product: &Multiply) -> Result<Gemm, String> {
         let int = |size: usize| {
-            i32::try_from(size)
-                .map_err(|_| format!("a matrix of {size} rows or columns is too large"))
+            i32::try_from(size).map_err(|_| {
+                format!("a matrix has {size} rows or columns, cuBLAS counts to {}", i32::MAX)
+            })
         };
         let (m, n, k) = (int(product.m)?, int(product.n)?, int(product.k)?);
         let leading_b = if product.transpose_b { k } else { n };
@@ -187,6 +188,6 @@ mod tests {
             y: none,
         };
         let error = Gemm::of(&product).unwrap_err();
-        assert_eq!(error, "a matrix of 2147483648 rows or columns is too large");
+        assert_eq!(error, "a matrix has 2147483648 rows or columns, cuBLAS counts to 2147483647");
     }
 }

@@ -235,7 +235,10 @@ impl Driver for Gpu {
             Error::device(&self.name, format!("the kernel {} is of another driver", kernel.name))
         })?;
         if blocks > MOST_BLOCKS {
-            let message = format!("{} cannot be launched in {blocks} blocks", kernel.name);
+            let message = format!(
+                "{} cannot be launched in {blocks} blocks, only in {MOST_BLOCKS}",
+                kernel.name
+            );
             return Err(Error::device(&self.name, message));
         }
         self.bind()?;

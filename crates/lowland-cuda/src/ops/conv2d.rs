@@ -1,11 +1,11 @@
 //! Convolutions, by the device's library. It takes weights as `[O, kh, kw, I / groups]`: they are
-//! permuted into scratch memory before, or out of it behind.
+//! permuted into scratch memory before, or out of it behind. No operand is empty here.
 
 use lowland_core::Result;
-use lowland_core::op::{Conv2d, Fill, Permute};
+use lowland_core::op::{Conv2d, Permute};
 
 use super::aligned::aligned;
-use super::{fill, permute, statistics};
+use super::{permute, statistics};
 use crate::driver::{Address, Convolve};
 use crate::launcher::Launcher;
 
@@ -15,7 +15,7 @@ pub(super) fn forward(
     [x, w]: [Address; 2],
     [y]: [Address; 1],
 ) -> Result<()> {
-    with_weight(op, launcher, w, y, op.y().len(), |w| Convolve::Forward { x, w, y })
+    with_weight(op, launcher, w, |w| Convolve::Forward { x, w, y })
 }
 
 /// With the mean and variance of each channel of the output.
@@ -36,7 +36,7 @@ pub(super) fn grad_input(
     [dy, w]: [Address; 2],
     [dx]: [Address; 1],
 ) -> Result<()> {
-    with_weight(op, launcher, w, dx, op.x().len(), |w| Convolve::GradInput { dy, w, dx })
+    with_weight(op, launcher, w, |w| Convolve::GradInput { dy, w, dx })
 }
 
 pub(super) fn grad_weight(
@@ -45,9 +45,6 @@ pub(super) fn grad_weight(
     [x, dy]: [Address; 2],
     [dw]: [Address; 1],
 ) -> Result<()> {
-    if op.multiply_adds() == 0 {
-        return zero(launcher, dw, op.w().len());
-    }
     let Some(order) = to_library(op)? else {
         return convolve(op, launcher, Convolve::GradWeight { x, dy, dw });
     };
@@ -56,18 +53,13 @@ pub(super) fn grad_weight(
     permute::forward(&order.inverse(), launcher, [scratch.address()], [dw])
 }
 
-/// Runs what reads the weight and writes `out`, which has `len` elements.
+/// Runs what reads the weight.
 fn with_weight(
     op: &Conv2d,
     launcher: &Launcher,
     w: Address,
-    out: Address,
-    len: usize,
     what: impl FnOnce(Address) -> Convolve,
 ) -> Result<()> {
-    if op.multiply_adds() == 0 {
-        return zero(launcher, out, len);
-    }
     let Some(order) = to_library(op)? else {
         return convolve(op, launcher, what(w));
     };
@@ -115,9 +107,4 @@ fn in_workspace(op: &Conv2d, launcher: &Launcher, what: Convolve) -> Result<()> 
     }
     let workspace = launcher.scratch(bytes)?;
     launcher.driver.convolve(op, what, workspace.address())
-}
-
-/// The sum over nothing.
-fn zero(launcher: &Launcher, y: Address, len: usize) -> Result<()> {
-    fill::forward(&Fill { len, value: 0.0 }, launcher, [y])
 }

@@ -24,6 +24,7 @@ pub(crate) mod step;
 pub(crate) mod transform;
 mod unary;
 
+use lowland_core::op::{Fill, Nothing};
 use lowland_core::{Buffer, DType, Op, Result};
 
 use crate::driver::Address;
@@ -36,7 +37,8 @@ pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
         Op::Unary(op) | Op::UnaryGrad(op) => unary::supports(op.kind),
         Op::Binary(op) => binary::supports(op.kind),
         Op::Reduce(op) => reduce::supports(op.kind),
-        Op::Pool2d(op) | Op::Pool2dGrad(op) => pool2d::supports(op),
+        Op::Pool2d(op) => pool2d::supports(op.kind),
+        Op::Pool2dGrad(pool) => pool2d::supports(pool.kind) && lacks(op).is_none(),
         Op::Step(_) | Op::Transform(_) | Op::Measure(_) => lacks(op).is_none(),
         Op::Conv2d(_)
         | Op::Conv2dStatistics(_)
@@ -89,6 +91,11 @@ pub(crate) fn run(
     inputs: &[Address],
     outputs: &[Address],
 ) -> Result<()> {
+    match op.over_nothing() {
+        Some(Nothing::Done) => return Ok(()),
+        Some(Nothing::Zeros) => return zero(op, launcher, outputs),
+        None => {}
+    }
     match op {
         Op::Conv2d(op) => conv2d::forward(op, launcher, exactly(inputs), exactly(outputs)),
         Op::Conv2dStatistics(op) => {
@@ -137,9 +144,18 @@ pub(crate) fn run(
     }
 }
 
+/// All outputs of an op, whose elements are sums over nothing.
+fn zero(op: &Op, launcher: &Launcher, outputs: &[Address]) -> Result<()> {
+    for (operand, &output) in op.operands().outputs.iter().zip(outputs) {
+        fill::forward(&Fill { len: operand.len, value: 0.0 }, launcher, [output])?;
+    }
+    Ok(())
+}
+
 /// What an op lacks that it could have, and what to do about it.
 pub(crate) fn lacks(op: &Op) -> Option<String> {
     match op {
+        Op::Pool2dGrad(op) => pool2d::lacks(op),
         Op::Step(op) => step::lacks(&op.chain),
         Op::Transform(op) => transform::lacks(&*op.transform),
         Op::Measure(op) => measure::lacks(op),

@@ -35,10 +35,19 @@ args! {
 
 const FILE: &str = "ops/pool2d.cu";
 
-/// Whether this kind can be computed. Gradients of maxima number the pixels of an image in 32 bits.
-pub(super) fn supports(op: &Pool2d) -> bool {
-    let pixels = op.input[0].saturating_mul(op.input[1]);
-    matches!(op.kind, PoolKind::Average | PoolKind::Max) && u32::try_from(pixels).is_ok()
+/// Whether this kind can be computed.
+pub(super) fn supports(kind: PoolKind) -> bool {
+    matches!(kind, PoolKind::Average | PoolKind::Max)
+}
+
+/// Why a gradient cannot be computed: that of a maximum numbers the pixels of an image in 32 bits.
+pub(super) fn lacks(op: &Pool2d) -> Option<String> {
+    let [height, width] = op.input;
+    let pixels = u32::try_from(height.saturating_mul(width));
+    let beyond = op.kind == PoolKind::Max && pixels.is_err() && !op.x().is_empty();
+    beyond.then(|| {
+        format!("images of {height} x {width} pixels, where those of kernels/ops/pool2d.cu have at most {}", u32::MAX)
+    })
 }
 
 fn windows(op: &Pool2d) -> Windows {
@@ -119,4 +128,24 @@ fn maximum_grad(
     let args = MaximumGradArgs { pixel, dy, dx, len: len as u64, windows };
     let kernel = choose(op, ["maximum_grad", "maximum_grad_wide"]);
     launcher.launch(FILE, kernel, launcher.blocks(len), &args)
+}
+
+#[cfg(test)]
+mod tests {
+    use lowland_core::Shape;
+
+    use super::*;
+
+    #[test]
+    fn images_beyond_32_bits_are_refused_with_the_limit() {
+        let pool = |kind, batch| {
+            let x = Shape::from([batch, 1 << 16, 1 << 16, 1]);
+            Pool2d::new(kind, x, [2, 2], [2, 2], [0, 0]).unwrap()
+        };
+        let limit = "images of 65536 x 65536 pixels, where those of kernels/ops/pool2d.cu have at most \
+                     4294967295";
+        assert_eq!(lacks(&pool(PoolKind::Max, 1)).as_deref(), Some(limit));
+        assert_eq!(lacks(&pool(PoolKind::Max, 0)), None, "no pixel is numbered");
+        assert_eq!(lacks(&pool(PoolKind::Average, 1)), None);
+    }
 }

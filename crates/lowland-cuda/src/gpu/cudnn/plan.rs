@@ -289,7 +289,7 @@ impl Sizes {
     fn of(conv: &Conv2d) -> Result<Self, String> {
         let int = |size: usize| {
             i32::try_from(size)
-                .map_err(|_| format!("cuDNN cannot plan {conv:?}: {size} is too large"))
+                .map_err(|_| format!("cuDNN cannot plan {conv:?}: {size} is beyond {}", i32::MAX))
         };
         let four = |[a, b, c, d]: [usize; 4]| Ok::<_, String>([int(a)?, int(b)?, int(c)?, int(d)?]);
         let two = |[a, b]: [usize; 2]| Ok::<_, String>([int(a)?, int(b)?]);
