@@ -33,6 +33,41 @@ impl Cuda {
     /// gradient, the master weight and the state; `master <- master - lr d`; the parameter is the
     /// bf16 that is nearest to that, of two as near the even one. One pass, in the segments alone.
     ///
+    /// # Loss scaling
+    /// bf16 has the range of `f32`: a gradient that does not vanish there does not vanish here, and none
+    /// need be scaled. What is computed in f16 on the way is another matter: then the loss is scaled by
+    /// `LossScale` of lowland-optim. As long as its factors are powers of two, a gradient divided by the
+    /// scale is the same bf16 with another exponent, so that nothing is lost by dividing before the
+    /// gradients are handed over. A step that is not finite is one that is not made: the master weights,
+    /// the parameters and the state stay as they are.
+    ///
+    /// ```no_run
+    /// use lowland_core::{Backend, Buffer, HostRef, op::Step};
+    /// use lowland_cuda::{Bf16Arenas, Cuda};
+    /// use lowland_optim::LossScale;
+    ///
+    /// /// Ends a step whose scaled gradients are on the host, as `f32`.
+    /// fn end_step(
+    ///     cuda: &Cuda,
+    ///     op: &Step,
+    ///     arenas: &Bf16Arenas<'_>,
+    ///     scale: &mut LossScale,
+    ///     grads: &mut [f32],
+    /// ) -> lowland_core::Result<()> {
+    ///     let finite = scale.unscale(grads);
+    ///     if finite {
+    ///         // The upper half of an f32 is a bf16; these are exact.
+    ///         let half = |grad: f32| grad.to_bits() >> 16;
+    ///         let pair = |pair: &[f32]| half(pair[0]) | pair.get(1).map_or(0, |&g| half(g)) << 16;
+    ///         let words: Vec<u32> = grads.chunks(2).map(pair).collect();
+    ///         cuda.upload(HostRef::U32(&words), arenas.grads)?;
+    ///         cuda.step_bf16(op, arenas)?;
+    ///     }
+    ///     scale.update(finite);
+    ///     Ok(())
+    /// }
+    /// ```
+    ///
     /// # Errors
     /// [`Error::Unsupported`] where a stage has no device functor, [`Error::Invalid`] for a step that
     /// leaves directions, [`Error::Arity`], [`Error::Operand`] and [`Error::Overlap`] where buffers do

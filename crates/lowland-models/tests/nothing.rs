@@ -12,7 +12,8 @@ fn networks(device: &Device) -> impl Iterator<Item = Model> + '_ {
     ENTRIES.iter().filter(|entry| entry.name != "resnet-tiny").map(|entry| {
         let config = ModelConfig {
             widths: Some(vec![2; entry.widths.len()]),
-            blocks: Some(vec![1; entry.blocks.len()]),
+            // The blocks of a ZeroSNet have a history.
+            blocks: Some(vec![2; entry.blocks.len()]),
             ..ModelConfig::named(entry.name)
         };
         common::narrow(device, DType::F64, config)

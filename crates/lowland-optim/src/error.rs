@@ -1,5 +1,7 @@
 //! The error type of the crate: it names the field, the group or the parameter, and what to do.
 
+use crate::state_mismatch::StateMismatch;
+
 /// A result whose error is [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -89,21 +91,9 @@ pub enum Error {
         want: String,
     },
 
-    /// A saved state that does not fit the parameter.
-    #[error("state of parameter `{name}`: {message}")]
-    State {
-        /// The parameter.
-        name: String,
-        /// What does not fit.
-        message: String,
-    },
-
-    /// A saved state whose memory of all parameters together does not fit the groups.
-    #[error("state of all parameters together: {message}")]
-    Memory {
-        /// What does not fit.
-        message: String,
-    },
+    /// A saved state that does not fit. Nothing was loaded.
+    #[error(transparent)]
+    State(Box<StateMismatch>),
 
     /// What the engine says.
     #[error(transparent)]

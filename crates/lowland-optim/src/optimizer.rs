@@ -12,6 +12,7 @@ use lowland_core::{Clock, Real, Shape};
 use crate::error::{Error, Result, require};
 use crate::group::{GroupSpec, Groups};
 use crate::state::{OptimizerState, ParamState};
+use crate::state_mismatch::StateMismatch;
 use crate::together::{Found, Memory};
 use crate::update::{Update, Walk};
 use pieces::Pieces;
@@ -265,21 +266,26 @@ impl<T: Real> Optimizer<T> {
     /// Nothing has changed where this fails.
     ///
     /// # Errors
-    /// [`Error::State`] where slots are missing, unknown or of different lengths, [`Error::Memory`],
-    /// and [`Error::Unmatched`].
+    /// [`Error::State`] with all that differs: parameters that no group selects, slots that are missing,
+    /// unknown or of different lengths, and what groups remember of all parameters together.
     pub fn load_state(&mut self, state: OptimizerState<T>) -> Result<()> {
+        let mut mismatch = StateMismatch::default();
         let mut entries = BTreeMap::new();
         for (name, mut saved) in state.params {
-            let group = self.groups.of(&name)?;
+            let Ok(group) = self.groups.of(&name) else {
+                mismatch.unexpected.push(name);
+                continue;
+            };
             let names = self.groups.all()[group].update.slots();
-            saved.check(&name, &names, None)?;
+            saved.check(&name, &names, None, &mut mismatch);
             let slots: Vec<Vec<T>> =
                 names.iter().filter_map(|slot| saved.slots.remove(slot)).collect();
             let len = slots.first().map(Vec::len);
             entries.insert(name, Entry { group, steps: saved.steps, len, slots });
         }
-        self.memory = Memory::load(&self.groups, &state.together)?;
-        self.entries = entries;
+        let memory = Memory::load(&self.groups, &state.together, &mut mismatch);
+        mismatch.into_result()?;
+        (self.memory, self.entries) = (memory, entries);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::state_mismatch::StateMismatch;
 
 /// The state of all parameters, by name. The two optimizers of this crate share it, so that one can
 /// go on where the other stopped.
@@ -28,26 +28,32 @@ pub struct ParamState<T> {
 }
 
 impl<T> ParamState<T> {
-    /// Checks that it has these slots and no others, each of this length; without a length, that all
-    /// have one.
-    pub(crate) fn check(&self, name: &str, slots: &[String], len: Option<usize>) -> Result<()> {
-        let failed = |message| Err(Error::State { name: name.into(), message });
-        if let Some(missing) = slots.iter().find(|slot| !self.slots.contains_key(*slot)) {
-            return failed(format!("slot `{missing}` is missing; the update has {slots:?}"));
+    /// Notes slots that are missing, unknown, or of another length than this one; without a length,
+    /// than the first.
+    pub(crate) fn check(
+        &self,
+        name: &str,
+        slots: &[String],
+        len: Option<usize>,
+        mismatch: &mut StateMismatch,
+    ) {
+        for missing in slots.iter().filter(|slot| !self.slots.contains_key(*slot)) {
+            mismatch.wrong(name, format!("lacks the slot `{missing}`"));
         }
-        if let Some(extra) = self.slots.keys().find(|slot| !slots.contains(slot)) {
-            return failed(format!(
-                "slot `{extra}` is not one of the update's, which are {slots:?}"
-            ));
-        }
-        let Some(len) = len.or_else(|| self.slots.values().next().map(Vec::len)) else {
-            return Ok(());
-        };
-        match self.slots.iter().find(|(_, values)| values.len() != len) {
-            Some((slot, values)) => {
-                failed(format!("slot `{slot}` has {} elements, but {len} are needed", values.len()))
+        for (slot, values) in &self.slots {
+            let first = self.slots.values().next().map(Vec::len);
+            let want = len.or(first).unwrap_or(0);
+            if !slots.contains(slot) {
+                mismatch.wrong(
+                    name,
+                    format!("has a slot `{slot}`, where the update's are [{}]", slots.join(", ")),
+                );
+            } else if values.len() != want {
+                mismatch.wrong(
+                    name,
+                    format!("has {} elements in the slot `{slot}`, not {want}", values.len()),
+                );
             }
-            None => Ok(()),
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What the groups of an optimizer measure together, and what is remembered of all parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lowland_core::Clock;
 
-use crate::error::{Error, Result};
 use crate::group::Groups;
 use crate::measured::{MeasureLink, Totals};
+use crate::state_mismatch::StateMismatch;
 use crate::update::Update;
 
 /// The memories of all measured stages, by name; what is not there is 0.
@@ -85,19 +85,18 @@ impl Memory {
         all_names(groups).map(value).collect()
     }
 
-    /// What was saved, which must be what these groups remember.
-    pub(crate) fn load(groups: &Groups, saved: &BTreeMap<String, f64>) -> Result<Self> {
-        let names: Vec<String> = all_names(groups).collect();
-        let failed = |message| Err(Error::Memory { message });
-        if let Some(missing) = names.iter().find(|name| !saved.contains_key(*name)) {
-            return failed(format!("`{missing}` is missing; the groups remember {names:?}"));
-        }
-        if let Some(extra) = saved.keys().find(|name| !names.contains(name)) {
-            return failed(format!(
-                "`{extra}` is none of what the groups remember, which is {names:?}"
-            ));
-        }
-        Ok(Memory(saved.clone()))
+    /// What was saved, which must be what these groups remember: what is not is noted.
+    pub(crate) fn load(
+        groups: &Groups,
+        saved: &BTreeMap<String, f64>,
+        mismatch: &mut StateMismatch,
+    ) -> Self {
+        let names: BTreeSet<String> = all_names(groups).collect();
+        let missing = names.iter().filter(|name| !saved.contains_key(*name));
+        mismatch.missing_together = missing.cloned().collect();
+        let unexpected = saved.keys().filter(|name| !names.contains(*name));
+        mismatch.unexpected_together = unexpected.cloned().collect();
+        Memory(saved.clone())
     }
 }
 

@@ -1,12 +1,13 @@
 //! The state in arenas, saved and restored by the names of parameters.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use lowland_core::{Error as CoreError, Real};
 
 use super::ArenaOptimizer;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::state::{OptimizerState, ParamState};
+use crate::state_mismatch::StateMismatch;
 use crate::together::Memory;
 
 impl ArenaOptimizer {
@@ -34,11 +35,13 @@ impl ArenaOptimizer {
     /// other: the next steps are those that would have come then.
     ///
     /// # Errors
-    /// [`Error::State`] or [`Error::Memory`], in which case nothing has changed, and whatever the backend says about the
-    /// copy.
+    /// [`Error::State`](crate::Error::State) with all that differs, in which case nothing has changed, and
+    /// whatever the backend says about the copy.
     pub fn load_state_dict<T: Real>(&mut self, state: &OptimizerState<T>) -> Result<()> {
-        let steps = self.check_state(state)?;
-        let memory = Memory::load(&self.groups, &state.together)?;
+        let mut mismatch = StateMismatch::default();
+        let steps = self.check_state(state, &mut mismatch);
+        let memory = Memory::load(&self.groups, &state.together, &mut mismatch);
+        mismatch.into_result()?;
         for (g, arena) in self.arenas.iter().enumerate() {
             for (slot, buffer) in self.groups.all()[g].update.slots().iter().zip(&arena.slots) {
                 let mut values = vec![T::zero(); buffer.len()];
@@ -55,31 +58,28 @@ impl ArenaOptimizer {
         Ok(())
     }
 
-    fn check_state<T>(&self, state: &OptimizerState<T>) -> Result<u64> {
-        let failed = |name: &str, message: &str| {
-            Err(Error::State { name: name.into(), message: message.into() })
-        };
+    /// Notes what is not the state of these parameters; returns the steps that all have taken.
+    fn check_state<T>(&self, state: &OptimizerState<T>, mismatch: &mut StateMismatch) -> u64 {
         let mut steps = None;
         for (param, &(group, _)) in self.params.iter().zip(&self.places) {
             let Some(saved) = state.params.get(&param.name) else {
-                return failed(&param.name, "is missing");
+                mismatch.missing.push(param.name.clone());
+                continue;
             };
-            saved.check(
-                &param.name,
-                &self.groups.all()[group].update.slots(),
-                Some(param.len()),
-            )?;
-            if *steps.get_or_insert(saved.steps) != saved.steps {
-                let message = "has taken another number of steps than the first parameter; in an \
-                               arena all take every step together";
-                return failed(&param.name, message);
+            let slots = self.groups.all()[group].update.slots();
+            saved.check(&param.name, &slots, Some(param.len()), mismatch);
+            let &mut (first, of_first) = steps.get_or_insert((&param.name, saved.steps));
+            if saved.steps != of_first {
+                let message = format!(
+                    "has taken {} steps, `{first}` {of_first}: in an arena all take every step together",
+                    saved.steps
+                );
+                mismatch.wrong(&param.name, message);
             }
         }
-        if let Some(name) =
-            state.params.keys().find(|&name| self.params.iter().all(|p| p.name != *name))
-        {
-            return failed(name, "belongs to no parameter of this arena");
-        }
-        Ok(steps.unwrap_or(0))
+        let own: BTreeSet<&str> = self.params.iter().map(|param| param.name.as_str()).collect();
+        let unexpected = state.params.keys().filter(|name| !own.contains(name.as_str()));
+        mismatch.unexpected = unexpected.cloned().collect();
+        steps.map_or(0, |(_, steps)| steps)
     }
 }
