@@ -62,11 +62,17 @@ impl Checksums {
     /// Reads a file of the folder, and compares it with its checksum.
     ///
     /// # Errors
-    /// [`Error::File`] where it cannot be read; [`Error::Damaged`] where it is not as it was, or has no
-    /// checksum.
+    /// [`Error::File`] where it cannot be read; [`Error::Damaged`] where it is not as it was, is missing, or
+    /// has no checksum.
     pub(crate) fn file(&self, folder: &Path, name: &str) -> Result<Vec<u8>> {
-        let bytes = read(folder, name)?;
         let damaged = |problem: String| Err(Error::Damaged { path: folder.join(name), problem });
+        let bytes = match fs::read(folder.join(name)) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                return damaged("it is missing".into());
+            }
+            Err(error) => return Err(Error::file("read", &folder.join(name))(error)),
+        };
         match self.lines.iter().find(|(other, _)| other == name) {
             Some((_, sum)) if *sum == of(&bytes) => Ok(bytes),
             Some((_, sum)) => damaged(format!(
@@ -77,11 +83,6 @@ impl Checksums {
             None => damaged(format!("`{FILE}` has no checksum of it")),
         }
     }
-}
-
-fn read(folder: &Path, name: &str) -> Result<Vec<u8>> {
-    let path = folder.join(name);
-    fs::read(&path).map_err(Error::file("read", &path))
 }
 
 #[cfg(test)]
@@ -97,13 +98,13 @@ mod tests {
         fs::write(folder.join("a"), "one").unwrap();
         fs::write(folder.join("b/c"), "two").unwrap();
         let names = ["a".to_string(), "b/c".to_string()];
-        let line = |name: &String| line(&of(&read(folder, name).unwrap()), name);
+        let line = |name: &String| line(&of(&fs::read(folder.join(name)).unwrap()), name);
         fs::write(folder.join(FILE), names.iter().map(line).collect::<String>()).unwrap();
         let sums = Checksums::read(folder).unwrap().unwrap();
         assert_eq!(sums.names().collect::<Vec<_>>(), names);
         assert_eq!(sums.file(folder, "b/c").unwrap(), b"two");
         let error = sums.file(folder, "d").unwrap_err().to_string();
-        assert!(error.contains("cannot read"), "{error}");
+        assert!(error.contains("it is missing"), "{error}");
         fs::write(folder.join("d"), "").unwrap();
         let error = sums.file(folder, "d").unwrap_err().to_string();
         assert!(error.contains("has no checksum"), "{error}");

@@ -77,10 +77,10 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// A run directory of an experiment that holds a run of another config.
+    /// A run directory or a checkpoint of a run of another config.
     #[error(
-        "`{}` holds a run of another config: {differing}; name another directory with --out, or delete \
-         that folder to run it again",
+        "`{}` is of a run of another config: {differing}; undo the change to go on with it, or begin a new \
+         run in another directory with --out",
         path.display()
     )]
     OtherConfig {
@@ -104,7 +104,8 @@ pub enum Error {
 
     /// A run directory whose checkpoints are all damaged.
     #[error(
-        "of the checkpoints in `{}` none is whole ({damaged} of {damaged} are damaged), the newest because          {newest}; delete that folder to begin the run anew",
+        "none of the {damaged} checkpoints in `{}` is whole: of the newest, {newest}; delete that folder to \
+         begin the run anew",
         path.display()
     )]
     NoCheckpoint {

@@ -48,7 +48,8 @@ pub use panics::caught;
 pub use past::PastRun;
 pub use plan::{Groups, Plan};
 pub use record::{
-    Ended, Program, Record, Resumed, Resumption, RunJson, default_folder, weights_of,
+    Ended, Program, Record, Resumed, Resumption, RunJson, default_folder, refuse_differing,
+    weights_of,
 };
 pub use run::{
     DataInfo, Memory, ModelInfo, NoiseScore, Observer, Options, Outcome, Position, Run, RunInfo,

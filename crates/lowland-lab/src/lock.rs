@@ -1,10 +1,11 @@
 //! One process at a time in a directory.
 
-use std::fs::{self, File, TryLockError};
+use std::fs::{File, TryLockError};
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use crate::output::create_folder;
 use crate::{Error, Result};
 
 /// How often, and after which pause, a lock is tried for. A child that has been forked but does not run its
@@ -25,7 +26,7 @@ impl Lock {
     /// # Errors
     /// [`Error::Busy`] where another process has it; [`Error::File`].
     pub(crate) fn take(folder: &Path, name: &str) -> Result<Lock> {
-        fs::create_dir_all(folder).map_err(Error::file("create the folder", folder))?;
+        create_folder(folder)?;
         let path = folder.join(name);
         let file = File::options().create(true).truncate(false).write(true).open(&path);
         let file = file.map_err(Error::file("create", &path))?;

@@ -101,7 +101,7 @@ impl GrowingFile {
 /// # Errors
 /// [`Error::OutputExists`] where it holds something, [`Error::File`] where it cannot be had.
 pub fn create_empty_folder(path: &Path) -> Result<()> {
-    fs::create_dir_all(path).map_err(Error::file("create the folder", path))?;
+    create_folder(path)?;
     if holds_at_most(path, &[])? {
         return Ok(());
     }
@@ -153,7 +153,37 @@ pub(crate) fn names_in(folder: &Path) -> Result<Vec<String>> {
     entries.map(name).collect()
 }
 
-/// Whether a folder holds nothing but these, and what a file was being written to when its writer was
+/// Creates a folder with its parents, where they are not there, and waits until the disk has their names.
+///
+/// # Errors
+/// [`Error::File`].
+pub(crate) fn create_folder(path: &Path) -> Result<()> {
+    if path.is_dir() {
+        return Ok(());
+    }
+    let parent = path.parent().filter(|path| !path.as_os_str().is_empty());
+    let parent = parent.unwrap_or(Path::new("."));
+    create_folder(parent)?;
+    match fs::create_dir(path) {
+        // Another process may have been quicker.
+        Err(error) if !path.is_dir() => Err(Error::file("create the folder", path)(error)),
+        _ => sync_folder(parent),
+    }
+}
+
+/// Waits until the disk has the names in a folder. Not every system can.
+///
+/// # Errors
+/// [`Error::File`].
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    if cfg!(unix) {
+        let sync = File::open(folder).and_then(|folder| folder.sync_all());
+        return sync.map_err(Error::file("write", folder));
+    }
+    Ok(())
+}
+
+/// Whether a folder holds nothing but these, or is not there, and what a file was being written to when its writer was
 /// killed.
 pub(crate) fn holds_at_most(folder: &Path, names: &[&str]) -> Result<bool> {
     let expected = |name: &String| name.starts_with(WRITING) || names.contains(&name.as_str());

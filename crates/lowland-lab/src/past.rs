@@ -1,10 +1,11 @@
 //! A run directory, read back.
 
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use crate::checkpoint::places;
 use crate::checksums::{self, Checksums};
-use crate::config::{Config, ConfigFile, in_words};
+use crate::config::{Config, ConfigFile};
 use crate::metrics::EpochMetrics;
 use crate::record::{Ended, RunJson};
 use crate::{Error, Result};
@@ -74,32 +75,35 @@ impl PastRun {
     /// is written again from the last checkpoint, where there is one: that is left to do.
     ///
     /// # Errors
-    /// As [`PastRun::read`]; [`Error::OtherConfig`] where it is a run of another config than this.
-    pub fn finished(folder: &Path, config: &Config) -> Result<Option<PastRun>> {
-        if !folder.join("run.json").exists() {
+    /// As [`PastRun::read`] where there is no checkpoint; [`Error::Damaged`] where weights of another epoch
+    /// than the last are, which no checkpoint has.
+    pub fn finished(folder: &Path) -> Result<Option<PastRun>> {
+        let has_checkpoint = !places(folder)?.is_empty();
+        if !folder.join("run.json").exists() && !has_checkpoint {
             return Ok(None);
         }
-        let has_checkpoint = !places(folder)?.is_empty();
-        let json: RunJson = match read_json(&folder.join("run.json")) {
-            Err(Error::Damaged { .. }) if has_checkpoint => return Ok(None),
-            json => json?,
+        let is_left = |error: &Error| match error {
+            Error::Damaged { .. } => has_checkpoint,
+            Error::File { source, .. } => has_checkpoint && source.kind() == ErrorKind::NotFound,
+            _ => false,
+        };
+        let run = match PastRun::read(folder) {
+            Err(error) if is_left(&error) => return Ok(None),
+            run => run?,
         };
         // The checksums are a run's last file. One that was killed before it wrote them goes on from its
         // last checkpoint, if it has one.
         let whole = folder.join(checksums::FILE).exists() || !has_checkpoint;
-        if json.ended != Ended::Finished || !whole {
+        if !run.is_finished() || !whole {
             return Ok(None);
         }
-        let run = match PastRun::read(folder) {
-            Err(Error::Damaged { .. }) if has_checkpoint => return Ok(None),
-            run => run?,
-        };
-        let differing = run.config.differing(config);
-        if differing.is_empty() {
-            return Ok(Some(run));
+        for name in run.json.weights.keys() {
+            match run.file(name.as_ref()) {
+                Err(error) if name == "weights.safetensors" && is_left(&error) => return Ok(None),
+                bytes => drop(bytes?),
+            }
         }
-        let (path, differing) = (folder.to_path_buf(), in_words(&differing));
-        Err(Error::OtherConfig { path, differing })
+        Ok(Some(run))
     }
 
     /// The bytes of its weights, or of other files of it, each as its checksum says, if there is one.

@@ -290,6 +290,12 @@ fn replace(path: &Path, from: &str, to: &str) {
     fs::write(path, text.replace(from, to)).unwrap();
 }
 
+/// Removes what a run could be checked against and made again from.
+fn forget_how_it_was(run: &Path) {
+    fs::remove_file(run.join("B3SUMS")).unwrap();
+    fs::remove_dir_all(run.join("checkpoints")).unwrap();
+}
+
 #[test]
 fn torn_files_of_a_killed_run_are_no_obstacle_and_lost_epochs_of_a_finished_one_are() {
     let (folder, out) = two_runs();
@@ -305,6 +311,12 @@ fn torn_files_of_a_killed_run_are_no_obstacle_and_lost_epochs_of_a_finished_one_
     assert!(!adam.join(".writing-x1y2").exists());
     let lines = fs::read_to_string(sgd.join("metrics.jsonl")).unwrap();
     fs::write(sgd.join("metrics.jsonl"), format!("{}\n", lines.lines().next().unwrap())).unwrap();
+    // They are made again from the last checkpoint, which is said; without one they are lost.
+    let text = run(folder.path(), &["--out", "out"]);
+    assert!(text.contains("1 of 2 runs") && text.contains("Going on from "), "{text}");
+    assert_eq!(fs::read_to_string(sgd.join("metrics.jsonl")).unwrap().lines().count(), 2);
+    fs::write(sgd.join("metrics.jsonl"), format!("{}\n", lines.lines().next().unwrap())).unwrap();
+    fs::remove_dir_all(sgd.join("checkpoints")).unwrap();
     let text = mistake(folder.path(), &["--out", "out"]);
     assert!(text.contains("sgd/seed-1/metrics.jsonl` is damaged: its "), "{text}");
     fs::remove_file(sgd.join("B3SUMS")).unwrap();
@@ -318,7 +330,7 @@ fn runs_of_one_experiment_learn_from_the_same_data() {
     let adam = out.join("runs/adam/seed-1");
     let checksum = PastRun::read(&adam).unwrap().json.run.data.checksum;
     replace(&adam.join("run.json"), &checksum, "another");
-    fs::remove_file(adam.join("B3SUMS")).unwrap();
+    forget_how_it_was(&adam);
     fs::remove_dir_all(out.join("runs/sgd")).unwrap();
     let text = mistake(folder.path(), &["--out", "out"]);
     for part in ["`digits`", "`runs/adam/seed-1`", "`runs/sgd/seed-1`", "--out"] {
@@ -348,7 +360,7 @@ fn what_is_measured_anew_is_what_another_flatness_changes() {
             number.copy_from_slice(&f32::NAN.to_le_bytes());
         }
         fs::write(&weights, bytes).unwrap();
-        fs::remove_file(run.join("B3SUMS")).unwrap();
+        forget_how_it_was(&run);
     }
     replace(&file, "images = 40", "images = 50");
     let text = run(folder.path(), &["--out", "out"]);

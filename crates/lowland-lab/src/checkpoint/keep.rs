@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::read::places;
+use super::write::discard;
 use super::{Checkpoint, Place, folder_of};
 use crate::Result;
 use crate::config::RecordConfig;
 use crate::metrics::{EpochMetrics, Results};
-use crate::output::{remove, remove_half_written};
+use crate::output::remove_half_written;
 
 /// The checkpoints of a run that goes on.
 #[derive(Debug)]
@@ -22,7 +23,7 @@ pub(crate) struct Keeper {
 }
 
 impl Keeper {
-    /// Those of a run directory, of which `newest` was gone on from.
+    /// Those of a run directory after these epochs, of which `newest` was gone on from.
     ///
     /// # Errors
     /// [`Error::File`](crate::Error::File) where what a killed process was writing cannot be removed.
@@ -30,10 +31,11 @@ impl Keeper {
         run: &Path,
         config: &RecordConfig,
         newest: Option<PathBuf>,
+        epochs: &[EpochMetrics],
     ) -> Result<Keeper> {
         remove_half_written(&folder_of(run))?;
         let minutes = config.checkpoint_every_minutes;
-        Ok(Keeper {
+        let keeper = Keeper {
             run: run.to_path_buf(),
             kept: config.checkpoints_kept,
             every_steps: config.checkpoint_every_steps as u64,
@@ -42,7 +44,12 @@ impl Keeper {
                 .flatten(),
             last: Instant::now(),
             newest,
-        })
+        };
+        // Whoever was to do so before may have been killed.
+        if keeper.keeps() {
+            keeper.prune(epochs)?;
+        }
+        Ok(keeper)
     }
 
     /// Whether any are kept.
@@ -80,7 +87,7 @@ impl Keeper {
         let places = places(&self.run)?;
         let old = places.len().saturating_sub(self.kept);
         for place in places[..old].iter().filter(|place| Some(**place) != best(epochs)) {
-            remove(&folder_of(&self.run).join(place.folder()))?;
+            discard(&folder_of(&self.run).join(place.folder()))?;
         }
         Ok(())
     }

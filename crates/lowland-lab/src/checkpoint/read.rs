@@ -1,7 +1,6 @@
 //! Finding the newest checkpoint that is whole.
 
 use std::fs;
-use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use lowland_models::StateDict;
@@ -103,15 +102,9 @@ impl Found {
                     let problem = "it is of another moment than its name says".to_string();
                     damaged.push(Damage { folder, problem });
                 }
-                Err(error @ Error::Damaged { .. }) => {
-                    damaged.push(Damage { folder, problem: error.to_string() });
-                }
-                // A file that is missing is damage like any other; one that may not be read is not.
-                Err(Error::File { source, path, .. }) if source.kind() == ErrorKind::NotFound => {
-                    damaged.push(Damage {
-                        folder,
-                        problem: format!("`{}` is missing", path.display()),
-                    });
+                Err(Error::Damaged { path, problem }) => {
+                    let name = path.file_name().unwrap_or_default().to_string_lossy();
+                    damaged.push(Damage { folder, problem: format!("{name}: {problem}") });
                 }
                 Err(error) => return Err(error),
             }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::{CONFIG, Checkpoint, FILES, MANIFEST, Manifest, OPTIMIZER, WEIGHTS};
 use crate::checksums;
-use crate::output::{WRITING, remove};
+use crate::output::{WRITING, create_folder, remove, sync_folder};
 use crate::{Error, Result};
 
 impl Checkpoint {
@@ -22,24 +22,20 @@ impl Checkpoint {
         if path.exists() && Checkpoint::read(&path).is_ok() {
             return Ok(path);
         }
-        if !checkpoints.exists() {
-            fs::create_dir_all(checkpoints)
-                .map_err(Error::file("create the folder", checkpoints))?;
-            sync(checkpoints.parent().unwrap_or(checkpoints))?;
-        }
+        create_folder(checkpoints)?;
         let written = self.write_into(&writing).and_then(|()| replace(&writing, &path));
         if let Err(error) = written {
             // Should that fail too, the first reason counts; the next start removes what is left.
             let _ = fs::remove_dir_all(&writing);
             return Err(error);
         }
-        sync(checkpoints)?;
+        sync_folder(checkpoints)?;
         Ok(path)
     }
 
     fn write_into(&self, folder: &Path) -> Result<()> {
         remove(folder)?;
-        fs::create_dir_all(folder).map_err(Error::file("create the folder", folder))?;
+        fs::create_dir(folder).map_err(Error::file("create the folder", folder))?;
         let bytes = |name| -> Result<Vec<u8>> {
             Ok(match name {
                 MANIFEST => manifest_json(&self.manifest)?,
@@ -63,7 +59,7 @@ impl Checkpoint {
         for (path, file) in &files {
             file.sync_all().map_err(Error::file("write", path))?;
         }
-        sync(folder)
+        sync_folder(folder)
     }
 }
 
@@ -80,6 +76,15 @@ fn manifest_json(manifest: &Manifest) -> Result<Vec<u8>> {
     }
 }
 
+/// Removes a checkpoint. Killed in between, it leaves nothing that is taken for one.
+pub(super) fn discard(folder: &Path) -> Result<()> {
+    let name = folder.file_name().unwrap_or_default().to_string_lossy();
+    let going = folder.with_file_name(format!("{WRITING}{name}"));
+    remove(&going)?;
+    fs::rename(folder, &going).map_err(Error::file("rename", folder))?;
+    remove(&going)
+}
+
 /// Gives a folder its name, which one that is not whole may have.
 fn replace(from: &Path, to: &Path) -> Result<()> {
     remove(to)?;
@@ -89,13 +94,4 @@ fn replace(from: &Path, to: &Path) -> Result<()> {
 fn write(path: PathBuf, bytes: &[u8]) -> Result<(PathBuf, File)> {
     let written = File::create(&path).and_then(|mut file| file.write_all(bytes).map(|()| file));
     written.map_err(Error::file("write", &path)).map(|file| (path, file))
-}
-
-/// Waits until the disk has the names in a folder. Not every system can.
-fn sync(folder: &Path) -> Result<()> {
-    if cfg!(unix) {
-        let sync = File::open(folder).and_then(|folder| folder.sync_all());
-        return sync.map_err(Error::file("write", folder));
-    }
-    Ok(())
 }

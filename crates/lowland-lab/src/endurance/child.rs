@@ -7,10 +7,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use super::Ground;
+use crate::run::Stop;
 use crate::{Error, Result};
 
 /// How often a child is looked at.
 const LOOK: Duration = Duration::from_millis(1);
+
+/// How often it is asked in a long wait whether to go on.
+const LONG_LOOK: Duration = Duration::from_millis(100);
 
 /// The machine's resources that a run uses; they change nothing of it.
 #[derive(Clone, Copy, Debug)]
@@ -64,10 +68,17 @@ impl Training {
         }
     }
 
-    /// Waits until it has ended.
-    pub(super) fn wait(&mut self) -> Result<Exit> {
-        self.wait_for(Duration::MAX)
-            .map(|exit| exit.unwrap_or(Exit { code: None, message: String::new() }))
+    /// Waits until it has ended, or a stop is wished.
+    ///
+    /// # Errors
+    /// [`Error::Disturbed`] where a stop is wished.
+    pub(super) fn wait(&mut self, stop: &Stop) -> Result<Exit> {
+        loop {
+            if let Some(exit) = self.wait_for(LONG_LOOK)? {
+                return Ok(exit);
+            }
+            stop_if_wished(Path::new("the run"), stop)?;
+        }
     }
 
     /// Kills it, as a power failure would. Returns how it ended where it had before.
@@ -103,8 +114,19 @@ fn cannot_wait(cause: std::io::Error) -> Error {
     Error::Usage(format!("a process cannot be waited for: {cause}"))
 }
 
+/// An error where a stop is wished.
+///
+/// # Errors
+/// [`Error::Disturbed`].
+pub(super) fn stop_if_wished(folder: &Path, stop: &Stop) -> Result<()> {
+    if !stop.wished() {
+        return Ok(());
+    }
+    Err(Error::Disturbed { folder: folder.to_path_buf(), problem: "it was stopped".into() })
+}
+
 impl Drop for Training {
-    /// No process outlives whoever watches it.
+    /// No process outlives whoever watches it, unless that one is killed.
     fn drop(&mut self) {
         let _ = self.0.kill();
         let _ = self.0.wait();

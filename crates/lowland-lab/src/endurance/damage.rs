@@ -39,6 +39,17 @@ pub(super) struct Damage {
     after: Option<Vec<u8>>,
 }
 
+/// What has become of damage.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Fate {
+    /// It is there.
+    There,
+    /// The file was written again.
+    MadeAgain,
+    /// Its checkpoint has been put aside, or is no longer kept.
+    PutAside,
+}
+
 /// A number below another, drawn at random.
 pub(super) fn below(rng: &mut ChaCha8Rng, end: usize) -> usize {
     (rng.next_u64() % end.max(1) as u64) as usize
@@ -119,12 +130,27 @@ impl Damage {
         format!("`{}` ({how})", self.path.display())
     }
 
-    /// Puts the file right, if nobody has written it since.
-    pub(super) fn undo(&self) -> Result<()> {
-        let there = fs::read(&self.path).ok();
-        if there != self.after || !self.path.parent().is_some_and(Path::exists) {
-            return Ok(());
+    /// What has become of it since.
+    pub(super) fn fate(&self) -> Fate {
+        if !self.path.parent().is_some_and(Path::exists) {
+            return Fate::PutAside;
         }
+        if fs::read(&self.path).ok() == self.after { Fate::There } else { Fate::MadeAgain }
+    }
+
+    /// Whether a message is about it.
+    pub(super) fn is_named_in(&self, message: &str) -> bool {
+        let name = self.path.file_name().unwrap_or_default().to_string_lossy();
+        match self.what {
+            // The folder and the fields that differ are named, or the file with a line.
+            What::Config => message.contains("another config") || message.contains(&*name),
+            What::Checkpoint => message.contains("checkpoints"),
+            _ => message.contains(&*name),
+        }
+    }
+
+    /// Puts the file right.
+    pub(super) fn undo(&self) -> Result<()> {
         fs::write(&self.path, &self.before).map_err(Error::file("write", &self.path))
     }
 }

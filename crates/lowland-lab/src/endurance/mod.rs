@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 
 pub use damage::What;
 pub use soak::{Soak, Tally, soak};
-pub use verify::{Row, verify};
+pub use verify::{Row, Verdict, verify};
 
 use crate::checkpoint::Found;
 use crate::output::write_whole;
@@ -73,14 +73,17 @@ impl End {
     /// # Errors
     /// Whatever is wrong with the record; [`Error::Disturbed`] where the run is not finished.
     fn of(folder: &Path) -> Result<End> {
-        let unfinished = || Error::Disturbed {
+        let without = |what: &str| Error::Disturbed {
             folder: folder.to_path_buf(),
-            problem: "the run is not finished".into(),
+            problem: format!("the run has no {what}"),
         };
         let run = PastRun::read(folder)?;
-        let found = Found::in_run(folder)?;
-        let (_, checkpoint) =
-            found.checkpoint.filter(|_| run.is_finished()).ok_or_else(unfinished)?;
+        if !run.is_finished() {
+            return Err(without("end"));
+        }
+        let (_, checkpoint) = Found::in_run(folder)?
+            .checkpoint
+            .ok_or_else(|| without("checkpoint to be compared by"))?;
         let weights = crate::checksums::of(&run.file("weights.safetensors".as_ref())?);
         let json = &run.json;
         let results = serde_json::json!([

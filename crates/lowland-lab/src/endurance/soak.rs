@@ -10,11 +10,10 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 use serde::Serialize;
 
 use super::child::{Exit, Training, Width};
-use super::damage::{Damage, What, below};
+use super::damage::{Damage, Fate, What, below};
 use super::verify::finished;
 use super::{End, Ground};
-use crate::checkpoint::{ASIDE, folder_of};
-use crate::output::{names_in, remove};
+use crate::output::remove;
 use crate::past::PastRun;
 use crate::run::Stop;
 use crate::{Error, Result};
@@ -44,19 +43,25 @@ pub struct Tally {
     pub kept_out: usize,
     /// Files that were damaged, by what they are.
     pub damaged: BTreeMap<What, usize>,
-    /// Damage that a process refused to go on with, and said so.
+    /// Of these, files that a process refused to go on with, and named.
     pub refused: usize,
-    /// Checkpoints that were put aside for the one before.
+    /// Files of checkpoints that were put aside, for the one before.
     pub put_aside: usize,
+    /// Files that were written again, as they are of a record that can be made again.
+    pub made_again: usize,
+    /// Files of finished runs whose damage was noticed when they were read.
+    pub noticed: usize,
+    /// Files that no process looked at before the run was at its end.
+    pub unmet: usize,
     /// Seconds that all of it took.
     pub seconds: f64,
 }
 
 impl Tally {
-    /// How many files were damaged.
+    /// How many files were damaged that a process came across.
     #[must_use]
     pub fn corruptions(&self) -> usize {
-        self.damaged.values().sum()
+        self.damaged.values().sum::<usize>() - self.unmet
     }
 
     /// The tally for people.
@@ -72,14 +77,18 @@ impl Tally {
         line("processes killed (SIGKILL)", self.kills);
         line("processes interrupted (SIGINT)", self.interrupts);
         line("second processes kept out", self.kept_out);
-        line("files damaged", self.corruptions());
+        line("files damaged", self.damaged.values().sum());
         line("  of checkpoints", count(What::Checkpoint));
         line("  of the record of a run that goes on", count(What::Record));
         line("  configs", count(What::Config));
         line("  datasets", count(What::Dataset));
-        line("  of the record of a finished run, each noticed", count(What::FinishedRecord));
-        line("damage that was refused with exit code 2", self.refused);
-        line("checkpoints put aside for the one before", self.put_aside);
+        line("  of the record of a finished run", count(What::FinishedRecord));
+        line("what became of them:", self.corruptions());
+        line("  refused with exit code 2, and named", self.refused);
+        line("  put aside for the checkpoint before", self.put_aside);
+        line("  of a record, made again", self.made_again);
+        line("  noticed when a finished run was read", self.noticed);
+        line("files that no process looked at in time", self.unmet);
         text
     }
 }
@@ -98,7 +107,7 @@ pub fn soak(
     let began = Instant::now();
     let folder = ground.folder.join("undisturbed");
     let mut training = Training::start(ground, &folder, Width { threads: 1, workers: 1 }, &[])?;
-    finished(&folder, &training.wait()?)?;
+    finished(&folder, &training.wait(stop)?)?;
     let mut soaking = Soaking {
         ground,
         rng: ChaCha8Rng::seed_from_u64(soak.seed),
@@ -147,28 +156,44 @@ impl Soaking<'_> {
                 Width { threads: 1 + below(&mut self.rng, 3), workers: below(&mut self.rng, 4) };
             let mut training = Training::start(self.ground, folder, width, &[])?;
             let Some(exit) = self.disturb(folder, &mut training)? else { continue };
-            let refused = exit.code == Some(2) && exit.message.contains("error: ");
             match exit.code {
                 Some(0) => {
                     // What nobody came across is put right, so that it is not taken for the run's doing.
-                    self.undo()?;
+                    self.put_right(None)?;
                     return Ok(true);
                 }
                 Some(130) => self.tally.interrupts += 1,
                 // A second process was the first one in the folder.
                 Some(2) if exit.message.contains(BUSY) => {}
-                _ if refused && !self.pending.is_empty() => {
-                    self.tally.refused += 1;
-                    self.undo()?;
+                Some(2) if self.pending.iter().any(|damage| damage.is_named_in(&exit.message)) => {
+                    self.put_right(Some(&exit.message))?;
                 }
                 _ => finished(folder, &exit)?,
             }
         }
     }
 
-    /// Puts right what was damaged and not written again.
-    fn undo(&mut self) -> Result<()> {
-        self.pending.drain(..).rev().try_for_each(|damage| damage.undo())
+    /// Puts right what was damaged and not written again, and counts what became of it; `message` is of a
+    /// process that refused to go on.
+    fn put_right(&mut self, message: Option<&str>) -> Result<()> {
+        for damage in std::mem::take(&mut self.pending).iter().rev() {
+            let tally = &mut self.tally;
+            match damage.fate() {
+                Fate::PutAside => tally.put_aside += 1,
+                Fate::MadeAgain => tally.made_again += 1,
+                Fate::There if message.is_some_and(|message| damage.is_named_in(message)) => {
+                    tally.refused += 1;
+                    damage.undo()?;
+                }
+                // Another file was refused first: this one is still to be met.
+                Fate::There if message.is_some() => self.pending.push(damage.clone()),
+                Fate::There => {
+                    tally.unmet += 1;
+                    damage.undo()?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Damages a file.
@@ -191,7 +216,7 @@ impl Soaking<'_> {
         match below(&mut self.rng, 12) {
             0 => {
                 training.interrupt();
-                return training.wait().map(Some);
+                return training.wait(&Stop::default()).map(Some);
             }
             1 => self.keep_out(folder)?,
             _ => {}
@@ -229,8 +254,6 @@ impl Soaking<'_> {
             return Err(disturbed(problem));
         }
         self.tally.runs += 1;
-        let checkpoints = names_in(&folder_of(folder))?;
-        self.tally.put_aside += checkpoints.iter().filter(|name| name.starts_with(ASIDE)).count();
         if let Some(damage) = Damage::of_finished(folder, &mut self.rng)? {
             if PastRun::read(folder)
                 .and_then(|run| run.file("weights.safetensors".as_ref()))
@@ -239,6 +262,7 @@ impl Soaking<'_> {
                 return Err(disturbed(format!("damage to {} was not noticed", damage.place())));
             }
             *self.tally.damaged.entry(damage.what).or_default() += 1;
+            self.tally.noticed += 1;
         }
         Ok(())
     }

@@ -5,9 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
-use super::child::{Exit, Training, Width};
+use super::child::{Exit, Training, Width, stop_if_wished};
 use super::{End, Ground};
+use crate::checkpoint::places;
 use crate::console::counted;
+use crate::past::PastRun;
+use crate::run::Stop;
 use crate::{Error, Result};
 
 /// The numbers of threads: of the device, and of the loader.
@@ -18,11 +21,24 @@ const WIDTHS: [Width; 4] = [
     Width { threads: 8, workers: 2 },
 ];
 
-/// How often the last run is killed.
-const KILLS: u32 = 3;
+/// How often the last run is killed, each time as soon as it has a new checkpoint.
+const KILLS: usize = 3;
 
-/// A checkpoint after so many steps, for runs that are killed.
-const EVERY_STEPS: &str = "record.checkpoint_every_steps=20";
+/// Checkpoints, for a run that is killed.
+const SETS: [&str; 2] = ["record.checkpoint_every_steps=5", "record.checkpoints_kept=2"];
+
+/// How often a process is looked at.
+const LOOK: Duration = Duration::from_millis(5);
+
+/// What came of all runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct Verdict {
+    /// Whether all came to the same weights, state, metrics and results.
+    pub agree: bool,
+    /// How often the last of them was gone on with from a checkpoint; one that is shorter than 5 steps
+    /// never is.
+    pub resumed: usize,
+}
 
 /// A run, and what it came to.
 #[derive(Clone, Debug, Serialize)]
@@ -36,11 +52,11 @@ pub struct Row {
 }
 
 /// Makes the run of a config with 1, 2, 3 and 8 threads, and once more killed three times and resumed, and
-/// hands each to `done`. Returns whether all came to the same weights, state, metrics and results.
+/// hands each to `done`.
 ///
 /// # Errors
 /// [`Error::Disturbed`] where a run ends otherwise than finished; what [`Error::File`] says.
-pub fn verify(ground: &Ground, done: &mut dyn FnMut(&Row)) -> Result<bool> {
+pub fn verify(ground: &Ground, stop: &Stop, done: &mut dyn FnMut(&Row)) -> Result<Verdict> {
     let mut ends: Vec<End> = Vec::new();
     let mut tell = |how: String, folder: &Path, seconds: f64| {
         let end = End::of(folder)?;
@@ -48,45 +64,50 @@ pub fn verify(ground: &Ground, done: &mut dyn FnMut(&Row)) -> Result<bool> {
         ends.push(end);
         Ok::<(), Error>(())
     };
-    let mut whole = Duration::ZERO;
-    for (i, width) in WIDTHS.into_iter().enumerate() {
+    for width in WIDTHS {
         let folder = ground.folder.join(format!("threads-{}", width.threads));
         let began = Instant::now();
-        let exit = Training::start(ground, &folder, width, &[EVERY_STEPS])?.wait()?;
+        let exit = Training::start(ground, &folder, width, &SETS)?.wait(stop)?;
         finished(&folder, &exit)?;
-        if i == 0 {
-            whole = began.elapsed();
-        }
         let Width { threads, workers } = width;
         let threads = counted(threads, "thread", "threads");
         let how = format!("{threads}, {workers} of the loader");
         tell(how, &folder, began.elapsed().as_secs_f64())?;
     }
     let (folder, began) = (ground.folder.join("resumed"), Instant::now());
-    let (exit, kills) = killed(ground, &folder, whole)?;
-    finished(&folder, &exit)?;
-    let how = format!("killed {kills} times and resumed, threads as above");
+    let kills = killed(ground, &folder, stop)?;
+    let resumed = PastRun::read(&folder)?.json.resumed.len();
+    let how = format!("killed {kills} times, resumed {resumed} times, threads as above");
     tell(how, &folder, began.elapsed().as_secs_f64())?;
-    Ok(ends.windows(2).all(|pair| pair[0] == pair[1]))
+    let agree = ends.windows(2).all(|pair| pair[0] == pair[1]);
+    Ok(Verdict { agree, resumed })
 }
 
-/// Makes a run that is killed at some moments, where a whole one takes so long.
-fn killed(ground: &Ground, folder: &Path, whole: Duration) -> Result<(Exit, u32)> {
-    let mut kills = 0;
-    for attempt in 0.. {
-        let width = WIDTHS[attempt % WIDTHS.len()];
-        let mut training = Training::start(ground, folder, width, &[EVERY_STEPS])?;
-        let time = if kills < KILLS { whole / (KILLS + 2) } else { Duration::MAX };
-        let exit = match training.wait_for(time)? {
-            Some(exit) => Some(exit),
-            None => training.kill()?,
-        };
-        match exit {
-            Some(exit) => return Ok((exit, kills)),
-            None => kills += 1,
+/// Makes a run that is killed at checkpoints, and returns how often it was.
+fn killed(ground: &Ground, folder: &Path, stop: &Stop) -> Result<usize> {
+    let (mut kills, mut newest) = (0, None);
+    loop {
+        let mut training = Training::start(ground, folder, WIDTHS[kills % WIDTHS.len()], &SETS)?;
+        while kills < KILLS && training.wait_for(LOOK)?.is_none() {
+            let place = places(folder)?.pop();
+            if place > newest {
+                newest = place;
+                // Not at the checkpoint itself: some steps are lost.
+                training.wait_for(LOOK)?;
+                break;
+            }
+            stop_if_wished(folder, stop)?;
         }
+        let exit = match kills {
+            KILLS => Some(training.wait(stop)?),
+            _ => training.kill()?,
+        };
+        if let Some(exit) = exit {
+            finished(folder, &exit)?;
+            return Ok(kills);
+        }
+        kills += 1;
     }
-    unreachable!("it is not killed more than so often")
 }
 
 /// Whether a process has finished its run.

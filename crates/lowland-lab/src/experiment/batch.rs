@@ -94,9 +94,10 @@ pub(super) fn make(
         let planned = jobs[job].planned;
         let folder = place.directory.join(&planned.folder);
         let watch = &mut Watch(&parts[job]);
-        let options = &width.options;
+        let say = |sentence: &str| progress.say(&format!("{}: {sentence}", planned.title));
+        let at = At { folder: &folder, data_folder: place.data_folder, options: &width.options };
         // The others are to end well, and what they have done to be recorded.
-        caught(|| execute(&jobs[job], &folder, place.data_folder, options, watch, &limits.runs))
+        caught(|| execute(&jobs[job], &at, watch, &say, &limits.runs))
     };
     let mut batch = Batch {
         jobs,
@@ -112,17 +113,25 @@ pub(super) fn make(
     batch.error.map_or(Ok(()), Err)
 }
 
+/// Where one run is made, and on what.
+struct At<'a> {
+    folder: &'a Path,
+    data_folder: &'a Path,
+    options: &'a Options,
+}
+
 fn execute(
     job: &Job<'_>,
-    folder: &Path,
-    data_folder: &Path,
-    options: &Options,
+    at: &At<'_>,
     watch: &mut Watch<'_>,
+    say: &dyn Fn(&str),
     stop: &Stop,
 ) -> Result<Ran> {
+    let At { folder, data_folder, options } = *at;
     if !job.trained {
         let mut run = Run::new(job.planned.plan.clone(), options)?;
-        let (mut record, _) = Record::resume(folder, &mut run)?;
+        let (mut record, resumed) = Record::resume(folder, &mut run)?;
+        resumed.sentences().iter().for_each(|sentence| say(sentence));
         match run.execute(&mut record, watch, stop) {
             Ok(outcome) if outcome.ended == Ended::Finished => {}
             Ok(_) => return Ok(Ran::Stopped),

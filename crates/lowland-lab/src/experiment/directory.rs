@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 
 use super::planned::Planned;
 use super::{ExperimentFile, ExperimentRecord, State};
-use crate::config::{ConfigFile, in_words};
+use crate::checkpoint::places;
+use crate::config::ConfigFile;
 use crate::flatness::{self, Flatness, FlatnessConfig};
 use crate::lock::Lock;
 use crate::output::{holds_at_most, write_json, write_whole};
 use crate::past::{PastRun, read_json};
-use crate::record::{Ended, LOCK as RUN_LOCK, RunJson};
+use crate::record::{Ended, LOCK as RUN_LOCK, RunJson, refuse_differing};
 use crate::{Error, Result};
 
 /// What the process that works in the directory of an experiment holds.
@@ -108,26 +109,25 @@ impl Directory {
         if !folder.exists() {
             return Ok(Past::Nothing);
         }
-        if !folder.join("run.json").exists() {
-            // A run that was killed before its record began.
-            if !folder.join("config.toml").exists() && !holds_at_most(&folder, &[RUN_LOCK])? {
-                return Err(Error::OutputExists { path: folder });
-            }
+        let has_checkpoint = !places(&folder)?.is_empty();
+        let config = folder.join("config.toml");
+        if config.exists() {
+            let there = ConfigFile::read(&config, &[])?;
+            refuse_differing(&folder, there.config(), planned.plan.config())?;
+        } else if !has_checkpoint && !holds_at_most(&folder, &[RUN_LOCK])? {
+            return Err(Error::OutputExists { path: folder });
+        }
+        if let Ok(RunJson { ended: Ended::Failed { diverged: true, .. }, .. }) =
+            read_json(&folder.join("run.json"))
+        {
+            return Ok(Past::Failed);
+        }
+        // The files of a run that was killed may be torn, and are not needed.
+        let Some(run) = PastRun::finished(&folder)?.filter(|run| run.json.calibration.is_some())
+        else {
             return Ok(Past::Interrupted);
-        }
-        let json: RunJson = read_json(&folder.join("run.json"))?;
-        let file = ConfigFile::read(&folder.join("config.toml"), &[])?;
-        let differing = file.config().differing(planned.plan.config());
-        if !differing.is_empty() {
-            return Err(Error::OtherConfig { path: folder, differing: in_words(&differing) });
-        }
-        // The other files of a run that was killed may be torn, and are not needed.
-        match &json.ended {
-            Ended::Failed { diverged: true, .. } => return Ok(Past::Failed),
-            Ended::Finished if json.calibration.is_some() => {}
-            _ => return Ok(Past::Interrupted),
-        }
-        let run = Box::new(PastRun::read(&folder)?);
+        };
+        let run = Box::new(run);
         let measured = match &planned.flatness {
             Some((wanted, with_landscape)) => is_measured(&folder, wanted, *with_landscape)?,
             None => true,

@@ -13,12 +13,16 @@ use crate::{Error, Result};
 
 /// The parts of a [`RunInfo`] that may differ between the process that began a run and one that goes on
 /// with it, and whether that may change the bits of its results.
-const MAY_DIFFER: [(&str, bool); 5] = [
+const MAY_DIFFER: [(&str, bool); 8] = [
+    // The config says it exactly; these are sentences.
+    ("notes", false),
+    ("optimizer", true),
     ("device", true),
     ("instruction_set", true),
     ("fused_layers", true),
     ("threads", false),
     ("loader_workers", false),
+    ("tensor_bytes_expected", false),
 ];
 
 impl Run {
@@ -56,7 +60,7 @@ impl Run {
     pub(crate) fn restore(&mut self, path: &Path, checkpoint: &Checkpoint) -> Result<Vec<String>> {
         let Checkpoint { manifest, weights, optimizer, .. } = checkpoint;
         let other = |differing: String| Error::OtherRun { path: path.to_path_buf(), differing };
-        let (differing, changed) = compare(&manifest.run.run, &self.info);
+        let (differing, mut changed) = compare(&manifest.run.run, &self.info);
         if !differing.is_empty() {
             return Err(other(differing.join(", ")));
         }
@@ -71,6 +75,11 @@ impl Run {
             return Err(other(error.to_string()));
         }
         self.progress = manifest.progress.clone();
+        let programs = [&manifest.program, &Program::this()].map(Program::in_words);
+        if programs[0] != programs[1] {
+            changed
+                .push(format!("the program was {} then and is {} now", programs[0], programs[1]));
+        }
         Ok(changed)
     }
 }

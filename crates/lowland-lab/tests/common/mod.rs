@@ -3,6 +3,8 @@
 
 use std::path::Path;
 
+pub mod interrupted;
+
 /// A small experiment that takes half a second.
 pub const SMALL: &str = r#"
 name = "small"

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use clap::Args;
 use lowland_lab::console::{Console, counted, percent};
 use lowland_lab::output::write_whole;
-use lowland_lab::{Change, PastRun, Plan, Result, Run};
+use lowland_lab::{Change, Error, PastRun, Plan, Result, Run};
 use serde_json::json;
 
 use crate::args::{Machine, examples};
@@ -25,7 +25,7 @@ use crate::args::{Machine, examples};
 pub struct Evaluate {
     /// A run directory, or the file of a run.
     pub run: PathBuf,
-    /// The weights, as safetensors [default: those that the run ended with].
+    /// The weights, as safetensors [default: those that a run directory ended with, or its file begins with].
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
     /// Put a value over one of the file; dotted key, value as in TOML, bare words are texts.
@@ -64,6 +64,12 @@ pub fn evaluate(arguments: &Evaluate) -> Result<ExitCode> {
         changes.push(Change::Set(format!("train.initial_weights={path}")));
     }
     let plan = Plan::read(&config, &changes, &arguments.data_dir)?;
+    if plan.config().train.initial_weights.is_none() {
+        let file = config.display();
+        return Err(Error::Usage(format!(
+            "`{file}` is of a run without weights; name some with --weights, or a run directory"
+        )));
+    }
     let mut run = Run::new(plan, &arguments.machine.options())?;
     let (evaluation, logits) = run.test(arguments.first)?;
     if let Some(path) = &arguments.logits {

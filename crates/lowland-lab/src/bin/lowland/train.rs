@@ -3,8 +3,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use lowland_lab::checkpoint::Found;
 use lowland_lab::console::{Console, Watcher, duration, mebibytes, results_table};
-use lowland_lab::{Ended, PastRun, Plan, Record, Result, Resumed, Run, default_folder};
+use lowland_lab::{
+    Ended, Error, PastRun, Plan, Record, Result, Resumed, Run, default_folder, refuse_differing,
+};
 use serde_json::json;
 
 use crate::args::{Train, called_as, quoted};
@@ -14,8 +17,9 @@ pub fn train(arguments: &Train) -> Result<ExitCode> {
     let console = Console::new(arguments.json);
     let plan = plan(arguments)?;
     if let Some(folder) = &arguments.resume
-        && let Some(run) = PastRun::finished(folder, plan.config())?
+        && let Some(run) = PastRun::finished(folder)?
     {
+        refuse_differing(folder, &run.config, plan.config())?;
         return Ok(nothing_left(console, &run));
     }
     let config = plan.config();
@@ -34,9 +38,15 @@ pub fn train(arguments: &Train) -> Result<ExitCode> {
     let outcome = match run.execute(&mut record, &mut Watcher::new(console), &stop) {
         Ok(outcome) => outcome,
         Err(error) => {
-            let (shown, again) = (folder.display(), going_on(arguments, &folder));
-            console.say(&format!("What was done before the error is saved in {shown}"));
-            console.say(&format!("To go on once it is put right: {again}"));
+            if record.holds_work() {
+                let folder = folder.display();
+                console.say(&format!("What was done before the error is saved in {folder}"));
+            }
+            // A loss that is not finite would be so again.
+            if !matches!(error, Error::NotFinite { .. }) {
+                let again = going_on(arguments, &folder);
+                console.say(&format!("To go on once it is put right: {again}"));
+            }
             return Err(error);
         }
     };
@@ -76,10 +86,17 @@ pub fn train(arguments: &Train) -> Result<ExitCode> {
     Ok(if interrupted { ExitCode::from(INTERRUPTED) } else { ExitCode::SUCCESS })
 }
 
-/// The plan of the file that was named, else that of the run to go on with.
+/// The plan of the file that was named, else that of the run to go on with; where its config is lost, a
+/// checkpoint has it.
 fn plan(arguments: &Train) -> Result<Plan> {
-    let of_run = || arguments.resume.as_ref().map(|folder| folder.join("config.toml"));
-    let path = arguments.config.clone().or_else(of_run).unwrap_or_default();
+    let path = match (&arguments.config, &arguments.resume) {
+        (Some(config), _) => config.clone(),
+        (None, Some(folder)) if !folder.join("config.toml").exists() => {
+            let newest = Found::in_run(folder)?.checkpoint.map(|(folder, _)| folder);
+            newest.unwrap_or_else(|| folder.clone()).join("config.toml")
+        }
+        (None, folder) => folder.clone().unwrap_or_default().join("config.toml"),
+    };
     Plan::read(&path, &arguments.changes(), &arguments.data_dir)
 }
 
@@ -116,19 +133,11 @@ fn nothing_left(console: Console, run: &PastRun) -> ExitCode {
 
 /// Says what a run goes on from.
 fn tell(console: Console, resumed: &Resumed) {
-    for damage in &resumed.damaged {
-        let (folder, problem) = (damage.folder.display(), &damage.problem);
-        console.say(&format!("A checkpoint is damaged and was put aside as {folder}: {problem}"));
-    }
-    for differing in &resumed.differing {
-        console.say(&format!("{differing}: the results may differ in their last bits"));
-    }
-    if let Some(from) = &resumed.from {
-        console.say(&format!("Going on from {}", from.display()));
-    }
+    resumed.sentences().iter().for_each(|sentence| console.say(sentence));
     console.emit(&json!({
         "event": "resumed",
         "from": resumed.from,
+        "anew": resumed.anew,
         "damaged": resumed.damaged.iter().map(|damage| &damage.folder).collect::<Vec<_>>(),
         "differing": resumed.differing,
     }));

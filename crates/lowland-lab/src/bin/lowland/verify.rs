@@ -11,6 +11,7 @@ use serde_json::json;
 
 use crate::args::examples;
 use crate::scratch::{Scratch, program};
+use crate::signals;
 
 /// Make one run with 1, 2, 3 and 8 threads, and killed and resumed, and print what each comes to.
 ///
@@ -44,14 +45,21 @@ pub fn verify(arguments: &Verify) -> Result<ExitCode> {
         }
         None => built_in,
     };
-    let agree = endurance::verify(&ground, &mut |row| {
+    let stop = signals::stop_on_signal(console)?;
+    let verdict = endurance::verify(&ground, &stop, &mut |row| {
         let took = duration(row.seconds);
         console.say(&format!("{}  {}, {took}", row.fingerprint, row.how));
         console.emit(&json!({ "event": "run", "run": row }));
     })?;
-    console.emit(&json!({ "event": "result", "agree": agree }));
-    if agree {
+    console.emit(&json!({ "event": "result", "verdict": verdict }));
+    if verdict.agree && verdict.resumed == 0 {
+        console.say(
+            "One hash: the bits do not depend on threads. No run was long enough to be resumed.",
+        );
+    } else if verdict.agree {
         console.say("One hash: the bits depend on neither threads nor interruptions.");
+    }
+    if verdict.agree {
         scratch.remove()?;
         return Ok(ExitCode::SUCCESS);
     }
