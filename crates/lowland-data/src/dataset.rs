@@ -42,7 +42,8 @@ impl Dataset {
     ///
     /// # Errors
     /// [`Error::Invalid`] when a split is empty, when the shapes differ, when the name is not an
-    /// identifier, or when the number of class names is not that of the splits.
+    /// identifier, when a text has control characters, or when the number of class names is not that of
+    /// the splits.
     pub fn new(about: About, train: Split, test: Split) -> Result<Dataset> {
         let measured = ChannelStats::measure(&train);
         Dataset::with_statistics(about, train, test, measured.clone(), measured)
@@ -56,6 +57,7 @@ impl Dataset {
         normalisation: ChannelStats,
     ) -> Result<Dataset> {
         check_name(&about.name)?;
+        check_texts(&about)?;
         for split in [&train, &test] {
             if split.is_empty() {
                 return Err(Error::invalid("split size", 0, "both splits need at least one image"));
@@ -157,6 +159,18 @@ impl Dataset {
     /// for CIFAR-10.
     pub fn describe(&self) -> DatasetInfo {
         DatasetInfo::of(self)
+    }
+}
+
+/// Refuses texts that would do more to a terminal than be shown on it.
+fn check_texts(about: &About) -> Result<()> {
+    let mut texts = [&about.title, &about.source].into_iter().chain(&about.classes);
+    match texts.find(|text| text.chars().any(char::is_control)) {
+        None => Ok(()),
+        Some(text) => {
+            let advice = "names of datasets and classes have no control characters";
+            Err(Error::invalid("text", format!("{text:?}"), advice))
+        }
     }
 }
 

@@ -76,6 +76,35 @@ pub enum Error {
         /// The limit it exceeds.
         limit: u64,
     },
+    /// An archive unpacks to more than its length makes likely, or than is ever unpacked.
+    #[error("archive `{}` unpacks to more than the limit of {limit} bytes for one of {packed} bytes, reached at {place}; \
+             leave out what is not images, or unpack it and give the folder", origin.display())]
+    Unpacked {
+        /// The archive.
+        origin: PathBuf,
+        /// The entry and the byte offset in the unpacked archive.
+        place: Place,
+        /// The length of the archive.
+        packed: u64,
+        /// The most that it may unpack to.
+        limit: u64,
+    },
+    /// The images of a split would take more memory than their files make likely, or than is ever taken.
+    #[error("`{}`: {images} images of {shape} (height x width x channels), as the first is, from files of {encoded} \
+             bytes in all; at most {limit} bytes of pixels are read of these, bring all images to one smaller size",
+             origin.display())]
+    TooManyPixels {
+        /// The folder or archive.
+        origin: PathBuf,
+        /// The number of images.
+        images: usize,
+        /// The shape of the first image.
+        shape: Extent,
+        /// The length of their files together, bytes.
+        encoded: u64,
+        /// The most that they may be decoded to, bytes.
+        limit: u64,
+    },
     /// An image could not be decoded.
     #[error("`{}`, entry `{entry}`: unreadable image: {problem}; replace the file or remove it", origin.display())]
     Image {

@@ -50,14 +50,17 @@ impl ChannelStats {
     /// Refuses a wrong number of channels, a deviation that is not positive, and anything not
     /// finite.
     pub(crate) fn check(&self, channels: usize) -> Result<()> {
-        let finite = self.mean.iter().chain(&self.std).all(|v| v.is_finite());
+        // The least and the largest pixel, normalised: numbers that f32 can hold.
+        let ends = |(&mean, &std): (&f32, &f32)| [0.0, 1.0].map(|x| normalised(x, mean, std));
+        let finite = self.mean.iter().zip(&self.std).flat_map(ends).all(f32::is_finite);
         if self.mean.len() != channels
             || self.std.len() != channels
             || !finite
             || self.std.iter().any(|&s| s <= 0.0)
         {
             let advice = format!(
-                "give {channels} finite means and {channels} positive deviations, one a channel"
+                "give {channels} finite means and {channels} positive deviations, one a channel, \
+                 neither so small nor so large that a pixel becomes infinite"
             );
             return Err(Error::invalid("normalise", format!("{self:?}"), advice));
         }
@@ -204,5 +207,9 @@ mod tests {
         let message = Normaliser::new(&zero, 1).map(|_| ()).unwrap_err().to_string();
         assert!(message.contains("positive deviations"), "{message}");
         assert!(Normaliser::new(&ChannelStats::cifar10(), 1).is_err());
+        for (mean, std) in [(f32::NAN, 1.0), (0.5, f32::NAN), (0.5, 1e-39), (f32::MAX, 0.5)] {
+            let stats = ChannelStats { mean: vec![mean], std: vec![std] };
+            assert!(Normaliser::new(&stats, 1).is_err(), "{stats:?}");
+        }
     }
 }

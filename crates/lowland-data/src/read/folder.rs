@@ -9,12 +9,17 @@ use super::{ReadOptions, layout};
 use crate::dataset::{About, Dataset};
 use crate::error::{Error, Extent, Result};
 use crate::progress::{Progress, Report, Stage};
-use crate::source::{Listing, SourceFile};
+use crate::source::{Listing, MAX_RATIO, SourceFile};
 use crate::split::Split;
 use crate::statistics::ChannelStats;
 
 /// Images a thread decodes at a time.
 const CHUNK: usize = 64;
+/// The most that the images of a split are decoded to, bytes.
+const MAX_PIXELS: u64 = 16 << 30;
+/// What the images of any split may be decoded to, bytes; beyond that, it is [`MAX_RATIO`] times what
+/// their files hold.
+const FREE_PIXELS: u64 = 256 << 20;
 /// CIFAR-10's classes, sorted.
 const CIFAR10: [&str; 10] =
     ["airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"];
@@ -86,7 +91,7 @@ impl Job<'_> {
         progress: &mut dyn FnMut(usize),
     ) -> Result<Vec<u8>> {
         let size: usize = self.shape.iter().product();
-        let mut pixels = vec![0; size * images.len()];
+        let mut pixels = vec![0; self.pixels(images)?];
         let chunks =
             Mutex::new(images.chunks(CHUNK).zip(pixels.chunks_mut(CHUNK * size)).enumerate());
         let failed = AtomicBool::new(false);
@@ -119,6 +124,28 @@ impl Job<'_> {
             }
         });
         first_error.map_or(Ok(pixels), |(_, error)| Err(error))
+    }
+
+    /// The bytes of all images, decoded; refused where they are many more than their files make likely.
+    /// The first image alone says how large all are.
+    fn pixels(&self, images: &[(&SourceFile, u16)]) -> Result<usize> {
+        let size: usize = self.shape.iter().product();
+        let mut encoded = 0u64;
+        for (file, _) in images {
+            encoded = encoded.saturating_add(file.len()?);
+        }
+        let limit = FREE_PIXELS.saturating_add(encoded.saturating_mul(MAX_RATIO)).min(MAX_PIXELS);
+        let bytes = (size as u64).saturating_mul(images.len() as u64);
+        match usize::try_from(bytes) {
+            Ok(pixels) if bytes <= limit => Ok(pixels),
+            _ => Err(Error::TooManyPixels {
+                origin: self.listing.origin.clone(),
+                images: images.len(),
+                shape: Extent::from(self.shape),
+                encoded,
+                limit,
+            }),
+        }
     }
 
     fn decode_chunk(&self, files: &[(&SourceFile, u16)], out: &mut [u8]) -> Result<()> {

@@ -9,7 +9,7 @@ use std::io::{self, ErrorKind, Read};
 
 use flate2::bufread::MultiGzDecoder;
 
-use crate::source::MAX_IDX_FILE;
+use crate::source::{MAX_IDX_FILE, most_unpacked};
 
 /// An array of bytes with its dimensions.
 #[derive(Debug, PartialEq, Eq)]
@@ -30,9 +30,10 @@ impl Array {
     /// for on the word of the header: an array grows with the bytes that are there.
     pub fn read(file: &[u8], ranks: &[u8]) -> Result<Array, Fault> {
         if file.starts_with(&[0x1f, 0x8b]) {
-            read_from(&mut MultiGzDecoder::new(file), ranks)
+            let most = most_unpacked(file.len() as u64).min(MAX_IDX_FILE);
+            read_from(&mut MultiGzDecoder::new(file), ranks, most)
         } else {
-            read_from(&mut &*file, ranks)
+            read_from(&mut &*file, ranks, MAX_IDX_FILE)
         }
     }
 }
@@ -42,7 +43,8 @@ pub(super) fn header_len(rank: usize) -> u64 {
     4 + 4 * rank as u64
 }
 
-fn read_from(from: &mut dyn Read, ranks: &[u8]) -> Result<Array, Fault> {
+/// Reads an array of at most `most` bytes.
+fn read_from(from: &mut dyn Read, ranks: &[u8], most: u64) -> Result<Array, Fault> {
     let magic = take(from, 0, 4, "the header")?;
     if magic[..2] != [0, 0] {
         return Err(fault(0, "an IDX file starts with two zero bytes; this is none"));
@@ -62,9 +64,10 @@ fn read_from(from: &mut dyn Read, ranks: &[u8]) -> Result<Array, Fault> {
     let mut len = 1u64;
     for (i, &size) in sizes.iter().enumerate() {
         len = len.saturating_mul(size);
-        if len == 0 || len > MAX_IDX_FILE {
-            let problem =
-                format!("sizes {sizes:?} are not possible: 1 to {MAX_IDX_FILE} bytes are");
+        if len == 0 || len > most {
+            let problem = format!(
+                "sizes {sizes:?} are not possible: 1 to {most} bytes are in a file of this length"
+            );
             return Err(fault(4 + 4 * i as u64, problem));
         }
     }
@@ -143,9 +146,21 @@ mod tests {
         assert_eq!(refused(&idx(&[u32::MAX; 3], &[0])).0, 4);
         assert_eq!(refused(&idx(&[1 << 20, 1 << 20, 1], &[0])).0, 8);
         assert_eq!(refused(&idx(&[5, 0, 5], &[])).0, 8);
-        let (offset, problem) = refused(&gzip(&idx(&[1 << 30], &[1, 2, 3])));
+        let (offset, problem) = refused(&idx(&[1 << 30], &[1, 2, 3]));
         assert_eq!(offset, 11);
         assert!(problem.contains("ends inside 1073741824 elements"), "{problem}");
+    }
+
+    #[test]
+    fn a_gzip_file_unpacks_to_what_its_length_makes_likely() {
+        let small = gzip(&idx(&[1 << 20], &vec![0; 1 << 20]));
+        assert_eq!(Array::read(&small, &[1]).unwrap().bytes.len(), 1 << 20);
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(&idx(&[32 << 20], &vec![0; 32 << 20])).unwrap();
+        let bomb = encoder.finish().unwrap();
+        let most = (16 << 20) + 256 * bomb.len();
+        let (offset, problem) = refused(&bomb);
+        assert!(offset == 4 && problem.contains(&format!("1 to {most} bytes")), "{problem}");
     }
 
     #[test]

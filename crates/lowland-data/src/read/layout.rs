@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use super::classes::MAX_CLASSES;
 use crate::error::{Error, Result};
 use crate::source::{FileKind, Listing, SourceFile, file_name};
 
@@ -46,7 +47,7 @@ pub(super) fn find(listing: &Listing) -> Result<Layout<'_>> {
             });
         }
     }
-    if train.len() > usize::from(u16::MAX) + 1 {
+    if train.len() > MAX_CLASSES {
         return Err(layout_error(
             listing,
             &format!("{root}train"),
@@ -70,7 +71,7 @@ fn root(listing: &Listing) -> Result<String> {
         let folder = format!("{root}{split}/");
         let is_known =
             listing.folders.binary_search_by(|f| f.as_str().cmp(folder.trim_end_matches('/')));
-        is_known.is_ok() || files().any(|path| path.starts_with(&folder))
+        is_known.is_ok() || listing.has_below(&folder)
     };
     let first = |path: &str| path.split_once('/').map(|(first, _)| format!("{first}/"));
     let mut roots: Vec<String> =

@@ -96,12 +96,9 @@ fn detect(listing: &Listing) -> Result<SourceKind> {
 /// Whether CIFAR-100's files lie side by side. `train.bin` and `test.bin` alone are names that any
 /// program may give its files, also below a folder of images.
 fn is_cifar100(listing: &Listing) -> bool {
-    let holds = |in_folder: &str, names: &[&str]| {
-        let mut files = listing.files.iter().filter(|file| file.folder() == in_folder);
-        files.any(|file| names.contains(&file.name()))
-    };
     listing.files.iter().filter(|file| file.name() == "train.bin").any(|file| {
-        holds(file.folder(), &["test.bin"])
-            && holds(file.folder(), &["fine_label_names.txt", "coarse_label_names.txt"])
+        let folder = &file.path[..file.path.len() - file.name().len()];
+        let holds = |name: &str| listing.file(&format!("{folder}{name}")).is_some();
+        holds("test.bin") && (holds("fine_label_names.txt") || holds("coarse_label_names.txt"))
     })
 }

@@ -3,9 +3,11 @@
 
 mod archive;
 mod directory;
+mod entries;
 
 use std::borrow::Cow;
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read};
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
@@ -19,8 +21,18 @@ pub(crate) const MAX_BINARY_FILE: u64 = 256 << 20;
 /// The largest IDX file that is read, bytes, also once gzip is undone (EMNIST's largest has 547
 /// million).
 pub(crate) const MAX_IDX_FILE: u64 = 1 << 30;
-/// The most that is kept in memory of one archive, bytes.
+/// The most that an archive is unpacked to, also of what is passed over, bytes.
 const MAX_ARCHIVE: u64 = 16 << 30;
+/// The most that a compressed file of any size is unpacked to, bytes.
+const FREE: u64 = 16 << 20;
+/// How many times its size it may be unpacked to beyond that: gzip makes 1,032 bytes of one at most, xz
+/// many more, and no images that are worth learning from come near this.
+pub(crate) const MAX_RATIO: u64 = 256;
+
+/// The most that a compressed file of this many bytes is unpacked to.
+pub(crate) fn most_unpacked(packed: u64) -> u64 {
+    FREE.saturating_add(packed.saturating_mul(MAX_RATIO))
+}
 
 /// The files and folders of a source. Paths are relative, separated by `/`, without `.` and `..`.
 #[derive(Debug)]
@@ -85,24 +97,63 @@ impl FileKind {
     }
 }
 
+impl Listing {
+    /// The file of exactly that path.
+    pub fn file(&self, path: &str) -> Option<&SourceFile> {
+        let found = self.files.binary_search_by(|file| file.path.as_str().cmp(path));
+        found.ok().map(|i| &self.files[i])
+    }
+
+    /// Whether there is a file below a folder, whose name ends in `/`.
+    pub fn has_below(&self, folder: &str) -> bool {
+        let first = self.files.partition_point(|file| file.path.as_str() < folder);
+        self.files.get(first).is_some_and(|file| file.path.starts_with(folder))
+    }
+}
+
 impl SourceFile {
     /// The file's bytes.
     pub fn bytes(&self, origin: &Path) -> Result<Cow<'_, [u8]>> {
         match &self.content {
             Content::Memory(bytes) => Ok(Cow::Borrowed(bytes)),
             Content::Skipped => Ok(Cow::Borrowed(&[])),
+            Content::Disk(path) => self.read(path, origin).map(Cow::Owned),
+        }
+    }
+
+    /// Reads a file on disk, up to the limit of its kind whatever its size is said to be. A pipe or a
+    /// device, which might never end, is not opened.
+    fn read(&self, path: &Path, origin: &Path) -> Result<Vec<u8>> {
+        let limit = FileKind::of(&self.path).limit();
+        let too_large = |bytes| Error::TooLarge {
+            origin: origin.to_path_buf(),
+            entry: self.path.clone(),
+            bytes,
+            limit,
+        };
+        let size = self.len()?;
+        if size > limit {
+            return Err(too_large(size));
+        }
+        let file = File::open(path).map_err(Error::io("open", path))?;
+        let mut bytes = Vec::with_capacity(size as usize);
+        file.take(limit + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+        let read = bytes.len() as u64;
+        if read > limit { Err(too_large(read)) } else { Ok(bytes) }
+    }
+
+    /// The length of the file, bytes.
+    pub fn len(&self) -> Result<u64> {
+        match &self.content {
+            Content::Memory(bytes) => Ok(bytes.len() as u64),
+            Content::Skipped => Ok(0),
             Content::Disk(path) => {
-                let bytes = fs::metadata(path).map_err(Error::io("read", path))?.len();
-                let limit = FileKind::of(&self.path).limit();
-                if bytes > limit {
-                    return Err(Error::TooLarge {
-                        origin: origin.to_path_buf(),
-                        entry: self.path.clone(),
-                        bytes,
-                        limit,
-                    });
+                let meta = fs::metadata(path).map_err(Error::io("read", path))?;
+                if meta.is_file() {
+                    return Ok(meta.len());
                 }
-                Ok(Cow::Owned(fs::read(path).map_err(Error::io("read", path))?))
+                let cause = io::Error::new(ErrorKind::InvalidInput, "it is not a regular file");
+                Err(Error::io("read", path)(cause))
             }
         }
     }
