@@ -3,6 +3,8 @@
 mod resnet;
 mod zerosnet;
 
+use std::collections::btree_map::Entry;
+
 use serde::{Deserialize, Serialize};
 
 use super::StateDict;
@@ -104,7 +106,8 @@ pub struct Names {
 pub struct Imported {
     /// The tensors; a name that is not one of theirs stays.
     pub state: StateDict,
-    /// Their names of the tensors that nothing uses, sorted.
+    /// Their names of the tensors that nothing uses, sorted. So is a tensor whose name here another one
+    /// has already, as where both `conv1.weight` and `stem.weight` are given.
     pub skipped: Vec<String>,
 }
 
@@ -135,9 +138,9 @@ impl Names {
         let mut imported = Imported { state: StateDict::default(), skipped: Vec::new() };
         imported.state.ignored = theirs.ignored;
         for (name, tensor) in theirs.tensors {
-            match self.ours(&name) {
-                Some(ours) => drop(imported.state.tensors.insert(ours, tensor)),
-                None => imported.skipped.push(name),
+            match self.ours(&name).map(|ours| imported.state.tensors.entry(ours)) {
+                Some(Entry::Vacant(place)) => drop(place.insert(tensor)),
+                Some(Entry::Occupied(_)) | None => imported.skipped.push(name),
             }
         }
         imported

@@ -140,6 +140,16 @@ mod tests {
     }
 
     #[test]
+    fn no_tensor_takes_the_place_of_another() {
+        let tensor = |x| StateTensor { shape: vec![1], values: Values::F32(vec![x]) };
+        let given = [("conv1.weight", 1.0), ("stem.weight", 2.0)];
+        let tensors = given.map(|(name, x)| (name.to_string(), tensor(x))).into();
+        let imported = names_of("zerosnet20").import(StateDict { tensors, ..StateDict::default() });
+        assert_eq!(imported.state.tensors["stem.weight"], tensor(1.0));
+        assert_eq!(imported.skipped, ["stem.weight"]);
+    }
+
+    #[test]
     fn other_networks_have_no_such_names() {
         let spec = ModelConfig::named("resnet20").spec().unwrap();
         let error = names(&spec).unwrap_err().to_string();
