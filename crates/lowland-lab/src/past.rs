@@ -56,10 +56,16 @@ impl PastRun {
             problem: "it is not a text".into(),
         })?;
         let line = |(i, line): (usize, &str)| {
-            serde_json::from_str(line).map_err(|error| Error::Damaged {
+            let damaged = |problem: String| Error::Damaged {
                 path: path.clone(),
-                problem: format!("line {}: {error}", i + 1),
-            })
+                problem: format!("line {}: {problem}", i + 1),
+            };
+            let epoch: EpochMetrics =
+                serde_json::from_str(line).map_err(|error| damaged(error.to_string()))?;
+            if epoch.epoch != i + 1 {
+                return Err(damaged(format!("it is of epoch {}", epoch.epoch)));
+            }
+            Ok(epoch)
         };
         let epochs: Vec<EpochMetrics> =
             text.lines().enumerate().map(line).collect::<Result<_>>()?;

@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use lowland_models::StateDict;
 
 use super::{
-    CONFIG, Checkpoint, FILES, FORMAT, MANIFEST, Manifest, OPTIMIZER, Place, WEIGHTS, folder_of,
+    CONFIG, Checkpoint, FILES, FORMAT, MANIFEST, Manifest, OPTIMIZER, Place, Progress, WEIGHTS,
+    folder_of,
 };
 use crate::checksums::Checksums;
 use crate::output::{names_in, remove};
+use crate::run::RunInfo;
 use crate::{Error, Result};
 
 /// A checkpoint that is not as it was written.
@@ -81,7 +83,34 @@ fn manifest(text: &str, path: &Path) -> Result<Manifest> {
     if format != FORMAT {
         return Err(Error::OtherFormat { path: path.to_path_buf(), format, reads: FORMAT });
     }
-    serde_json::from_str(text).map_err(damaged)
+    let manifest: Manifest = serde_json::from_str(text).map_err(damaged)?;
+    match manifest.contradiction() {
+        None => Ok(manifest),
+        Some(problem) => Err(Error::Damaged { path: path.to_path_buf(), problem }),
+    }
+}
+
+impl Manifest {
+    /// Where what it says of the run cannot be, whoever wrote it.
+    fn contradiction(&self) -> Option<String> {
+        let RunInfo { epochs: planned, steps_per_epoch, .. } = self.run.run;
+        let Progress { epoch, batches, ref epochs, ref recorded_at, .. } = self.progress;
+        let is_over = planned.checked_add(1) == Some(epoch) && batches == 0;
+        let is_under_way = (1..=planned).contains(&epoch) && batches <= steps_per_epoch;
+        if !is_over && !is_under_way {
+            return Some(format!(
+                "it says that {batches} batches of epoch {epoch} are done, of {planned} epochs of \
+                 {steps_per_epoch} batches"
+            ));
+        }
+        let done = epochs.iter().map(|done| done.epoch);
+        if !done.eq(1..epoch) || recorded_at.len() != epochs.len() {
+            return Some(format!(
+                "it is of epoch {epoch} and does not hold the metrics up to there"
+            ));
+        }
+        None
+    }
 }
 
 impl Found {

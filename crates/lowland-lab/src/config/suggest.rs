@@ -1,5 +1,8 @@
 //! What a mistyped name may have meant.
 
+/// No name that is meant is longer than this, bytes; comparing takes time in proportion.
+const LONGEST: usize = 200;
+
 /// The candidate nearest to `name`, where one is near enough to be meant.
 ///
 /// Dotted paths are compared as wholes and by their last key, so that `epochs` finds `train.epochs`.
@@ -7,6 +10,9 @@ pub(crate) fn nearest<'a>(
     name: &str,
     candidates: impl IntoIterator<Item = &'a str>,
 ) -> Option<&'a str> {
+    if name.len() > LONGEST {
+        return None;
+    }
     let name = name.to_lowercase();
     let distance = |candidate: &str| {
         // One more than the last keys' distance, so that an equally near whole path comes first.

@@ -1,9 +1,12 @@
 //! Mistakes in an experiment's file that its runs would not show.
 
+use std::collections::BTreeMap;
+
 use super::keys::{is_name, overlap, slug};
 use super::written::Written;
 use super::{ExperimentFile, Settings};
 use crate::config::{ConfigError, Node, Source, nearest};
+use crate::console::grouped;
 use crate::plan::Plan;
 use crate::statistics::{is_measure, keys};
 
@@ -14,6 +17,9 @@ const UNSEARCHED: [&str; 4] =
 
 /// Fields of a run's config that an experiment gives every run itself.
 const GIVEN: [&str; 2] = ["name", "seed"];
+
+/// The most runs of the grid, and the most trials: more are a slip of the pen.
+const MAX_RUNS: usize = 10_000;
 
 impl ExperimentFile {
     /// Names that would give two runs one folder are refused, and levels that are the same.
@@ -26,23 +32,23 @@ impl ExperimentFile {
             if factor.levels.is_empty() {
                 return Err(self.source.mistake(&at("levels"), "there is no level", ""));
             }
+            let mut slugs = BTreeMap::new();
             for (j, level) in factor.levels.iter().enumerate() {
-                let same = |other: &String| slug(other) == slug(level);
-                if let Some(other) = factor.levels[..j].iter().find(|other| same(other)) {
+                if let Some(other) = slugs.insert(slug(level), level) {
                     let problem = format!("the levels {other} and {level} would have one folder");
                     return Err(self.source.mistake(&at(&format!("levels.{j}")), problem, ""));
                 }
             }
         }
-        let mut names: Vec<(String, usize)> = Vec::new();
+        let mut names = BTreeMap::new();
         for arm in 0..self.arms().len() {
             for levels in self.combinations() {
                 let name = self.cell_name(arm, &levels);
-                if names.iter().any(|(other, of)| *other == name && *of != arm) {
+                if names.get(&name).is_some_and(|of| *of != arm) {
                     let problem = format!("two arms would have the folder `{name}`");
                     return Err(self.source.mistake(&format!("arm.{arm}.name"), problem, ""));
                 }
-                names.push((name, arm));
+                names.insert(name, arm);
             }
         }
         Ok(())
@@ -141,8 +147,29 @@ fn known(written: &Written) -> String {
     format!("there are {}", names.join(", "))
 }
 
-/// Checks the names, and that there are arms and seeds.
+/// Refuses more runs or trials than anybody means, before any of them is looked at.
+fn check_size(source: &Source, written: &Written) -> Result<(), ConfigError> {
+    let refuse = |field: &str, what: &str, times: &[usize]| {
+        let number = times.iter().fold(1, |n: usize, m| n.saturating_mul(*m));
+        if number <= MAX_RUNS {
+            return Ok(());
+        }
+        let most = grouped(MAX_RUNS);
+        let problem = format!("there would be more than {most} {what}");
+        Err(source.mistake(field, problem, format!("an experiment can have {most} of them")))
+    };
+    let arms = written.arms.len();
+    let levels = written.factors.iter().map(|factor| factor.levels.len());
+    let sizes: Vec<usize> = [arms, written.seeds.len()].into_iter().chain(levels).collect();
+    let field = if written.factors.is_empty() { "seeds" } else { "factor" };
+    refuse(field, "runs", &sizes)?;
+    let trials = written.tune.as_ref().map_or(0, |tune| tune.trials);
+    refuse("tune.trials", "trials", &[arms, trials])
+}
+
+/// Checks the names, and that there are arms and seeds, and not too many.
 pub(super) fn check_names(source: &Source, written: &Written) -> Result<(), ConfigError> {
+    check_size(source, written)?;
     let allowed = "1 to 60 letters, digits, `-`, `_` and `.`, the first not a `.`, are allowed";
     let not_a_name = |field: &str, name: &str| {
         source.mistake(field, format!("\"{name}\" is not possible"), allowed)
@@ -186,4 +213,34 @@ pub(super) fn check_names(source: &Source, written: &Written) -> Result<(), Conf
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refused(more: &str) -> String {
+        let head = "name = \"a\"\nquestion = \"?\"\n";
+        let text = format!("{head}{more}\n[base]\n[[arm]]\nname = \"b\"\n");
+        ExperimentFile::parse("a.toml", &text).unwrap_err().to_string()
+    }
+
+    /// A few lines can ask for more runs than there are atoms.
+    #[test]
+    fn experiments_that_nobody_means_are_refused_before_they_are_spread_out() {
+        let levels: Vec<String> = (0..10).map(|level| level.to_string()).collect();
+        let factor = |i| {
+            let levels = levels.join(", ");
+            format!("[[factor]]\nname = \"f{i}\"\nkey = \"a.k{i}\"\nlevels = [{levels}]\n")
+        };
+        let factors: String = (0..20).map(factor).collect();
+        let error = refused(&format!("seeds = [1]\n{factors}"));
+        assert!(error.contains("there would be more than 10,000 runs"), "{error}");
+        let seeds: Vec<String> = (0..10_001).map(|seed| seed.to_string()).collect();
+        let error = refused(&format!("seeds = [{}]", seeds.join(", ")));
+        assert!(error.contains("field `seeds`: there would be more than 10,000 runs"), "{error}");
+        let trials = format!("seeds = [1]\n[tune]\ntrials = {}\nepochs = 1\nseed = 2", i64::MAX);
+        let error = refused(&trials);
+        assert!(error.contains("`tune.trials`: there would be more than 10,000 trials"), "{error}");
+    }
 }

@@ -31,6 +31,9 @@ enum Range {
     Choice(Vec<Json>),
 }
 
+/// The most fields that a search table can name.
+const MAX_FIELDS: usize = 32;
+
 /// How a range is written.
 const FORMS: &str = "write it as { log_uniform = [1e-4, 1e-1] }, { uniform = [0.8, 0.99] } or \
                      { choice = [1, 2, 3] }, the lower end first";
@@ -46,7 +49,13 @@ fn fields(source: &Source, path: &str) -> Result<Vec<Search>, ConfigError> {
         let range = range(&node).map_err(mistake)?;
         Ok(Search { key, place: node.place.clone(), range })
     };
-    dotted(table, source, false).into_iter().map(read).collect()
+    let found = dotted(table, source, false);
+    if found.len() > MAX_FIELDS {
+        let problem = format!("{} fields are searched", found.len());
+        let allowed = format!("no number of trials covers so many; at most {MAX_FIELDS} are");
+        return Err(source.mistake(path, problem, allowed));
+    }
+    found.into_iter().map(read).collect()
 }
 
 /// What is searched for each arm: the fields of all arms, and over them its own.
@@ -103,13 +112,15 @@ fn range(node: &Node) -> Result<Range, &'static str> {
     }
     let ends: Option<Vec<f64>> = items.iter().map(Json::as_f64).collect();
     let (low, high) = match ends.as_deref() {
-        Some(&[low, high]) if low < high => (low, high),
+        Some(&[low, high]) if low < high && (high - low).is_finite() => (low, high),
+        Some(&[low, high]) if low < high => return Err("the range is too wide"),
         Some([_, _]) => return Err("the range is empty"),
         _ => return Err("a range has two numbers"),
     };
     match entry.key.as_str() {
-        "log_uniform" if low > 0.0 => Ok(Range::LogUniform(low, high)),
-        "log_uniform" => Err("a logarithmic range must be above 0"),
+        "log_uniform" if low <= 0.0 => Err("a logarithmic range must be above 0"),
+        "log_uniform" if (high / low).is_infinite() => Err("the range is too wide"),
+        "log_uniform" => Ok(Range::LogUniform(low, high)),
         "uniform" => Ok(Range::Uniform(low, high)),
         _ => Err("the kind of range is unknown"),
     }
@@ -213,6 +224,8 @@ mod tests {
             ("{ choice = [] }", "no choice"),
             ("{ normal = [0, 1] }", "unknown"),
             ("{ uniform = [0, inf] }", "not finite"),
+            ("{ uniform = [-1e308, 1e308] }", "too wide"),
+            ("{ log_uniform = [1e-300, 1e300] }", "too wide"),
         ] {
             let source = Source::parse("a.toml", &format!("\n[fields]\n\"a.b\" = {text}")).unwrap();
             let message = fields(&source, "fields").unwrap_err().to_string();

@@ -47,8 +47,7 @@ pub(super) struct Arm {
 pub(super) struct Factor {
     pub(super) name: String,
     pub(super) key: String,
-    #[serde(rename = "levels")]
-    _levels: Vec<IgnoredAny>,
+    pub(super) levels: Vec<IgnoredAny>,
 }
 
 /// The table `[tune]`.
