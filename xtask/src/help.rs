@@ -28,6 +28,7 @@ Development:
   test     all tests, or those whose names hold a filter
   guard    count the instructions of kernels and steps, and compare with the committed figures
   kernels  compile the CUDA kernels without a GPU, and check what comes of them
+  fuzz     read files that nobody would write, until one breaks something
   ci       every check that a change has to pass
 
 `cargo xtask COMMAND --help` tells more.
@@ -93,6 +94,25 @@ Arguments:
 `install` got, or else those of the nvcc on the PATH, of CUDA 13.0. nvcc needs g++ besides.
 ";
 
+const FUZZ: &str = "\
+Fuzz the readers of files, one after the other, by cargo-fuzz, and end at the first input that breaks
+one. docs/src/fuzzing.md says what each of them must withstand.
+
+Usage: cargo xtask fuzz [TARGET] [--minutes N] [--jobs N]
+
+Arguments:
+  TARGET       one of the folders of crates/fuzz/seeds; all of them where none is given
+  --minutes N  how long each is fuzzed, by default 10
+  --jobs N     processes at once, by default 1
+
+cargo-fuzz is installed where it is missing. Inputs of interest are kept in target/fuzz/corpus and are
+where the next run begins; those that break something are in target/fuzz/found.
+
+Examples:
+  cargo xtask fuzz
+  cargo xtask fuzz archive --minutes 60 --jobs 4
+";
+
 const CI: &str = "\
 Run every check that a change has to pass, one after the other, and stop at the first that fails:
 the layout of the workspace, formatting, lints, documentation, tests, those of the CPU's kernels with
@@ -108,6 +128,7 @@ pub fn of(command: &str) -> &'static str {
         "test" => TEST,
         "guard" => GUARD,
         "kernels" => KERNELS,
+        "fuzz" => FUZZ,
         "ci" => CI,
         _ => ALL,
     }

@@ -37,6 +37,11 @@ const ARROWS: &[Arrows] = &[
         tests_use: &["lowland-cpu"],
     },
     Arrows { name: "lowland-data", uses: &[], tests_use: &[] },
+    Arrows {
+        name: "lowland-fuzz",
+        uses: &["lowland-core", "lowland-cpu", "lowland-data", "lowland-lab", "lowland-models"],
+        tests_use: &[],
+    },
     Arrows { name: "lowland-kernels", uses: &[], tests_use: &[] },
     Arrows {
         name: "lowland-cuda",

@@ -3,6 +3,7 @@
 
 mod built;
 mod ci;
+mod fuzz;
 mod guard;
 mod help;
 mod isa;
@@ -44,7 +45,7 @@ fn main() -> ExitCode {
     let wants_help = rest.iter().take_while(|a| *a != "--").any(|a| a == "-h" || a == "--help");
     match command {
         _ if LOWLAND.contains(&command) => spawn::lowland(command, rest),
-        "test" | "guard" | "kernels" | "ci" if wants_help => show(help::of(command)),
+        "test" | "guard" | "kernels" | "fuzz" | "ci" if wants_help => show(help::of(command)),
         "test" => test(rest),
         "guard" => match rest {
             [] => guard::guard(false),
@@ -58,10 +59,19 @@ fn main() -> ExitCode {
                 ExitCode::from(2)
             }
         },
+        "fuzz" => match fuzz::Request::parse(rest) {
+            Some(request) => request.run(),
+            None => {
+                eprint!("{}", help::of("fuzz"));
+                ExitCode::from(2)
+            }
+        },
         "ci" if rest.is_empty() => ci::all(),
         "ci" => usage(&format!("`ci` takes no arguments, got `{}`", rest.join(" "))),
         "help" | "-h" | "--help" => match rest.first().map(String::as_str) {
-            Some(command @ ("test" | "guard" | "kernels" | "ci")) => show(help::of(command)),
+            Some(command @ ("test" | "guard" | "kernels" | "fuzz" | "ci")) => {
+                show(help::of(command))
+            }
             Some(command) if LOWLAND.contains(&command) => {
                 spawn::lowland(command, &["--help".to_string()])
             }
