@@ -29,6 +29,7 @@ Development:
   guard    count the instructions of kernels and steps, and compare with the committed figures
   kernels  compile the CUDA kernels without a GPU, and check what comes of them
   fuzz     read files that nobody would write, until one breaks something
+  sanitize the tests of crates with unsafe code, under AddressSanitizer
   ci       every check that a change has to pass
 
 `cargo xtask COMMAND --help` tells more.
@@ -113,6 +114,18 @@ Examples:
   cargo xtask fuzz archive --minutes 60 --jobs 4
 ";
 
+const SANITIZE: &str = "\
+Run the tests of lowland-core, lowland-cpu and lowland-data under AddressSanitizer, in a target folder
+of their own. It needs x86-64 Linux, and no other compiler than the usual one. docs/src/unsafe.md says
+what it is for.
+
+Usage: cargo xtask sanitize [FILTER] [-- TEST_ARGUMENTS]
+
+Arguments:
+  FILTER          run the tests whose names hold this text
+  TEST_ARGUMENTS  for the test programs themselves, such as --nocapture
+";
+
 const CI: &str = "\
 Run every check that a change has to pass, one after the other, and stop at the first that fails:
 the layout of the workspace, formatting, lints, documentation, tests, those of the CPU's kernels with
@@ -129,6 +142,7 @@ pub fn of(command: &str) -> &'static str {
         "guard" => GUARD,
         "kernels" => KERNELS,
         "fuzz" => FUZZ,
+        "sanitize" => SANITIZE,
         "ci" => CI,
         _ => ALL,
     }

@@ -9,7 +9,10 @@ mod help;
 mod isa;
 mod kernels;
 mod layout;
+mod sanitize;
 mod spawn;
+#[cfg(test)]
+mod unsafe_code;
 
 use std::process::ExitCode;
 
@@ -45,7 +48,9 @@ fn main() -> ExitCode {
     let wants_help = rest.iter().take_while(|a| *a != "--").any(|a| a == "-h" || a == "--help");
     match command {
         _ if LOWLAND.contains(&command) => spawn::lowland(command, rest),
-        "test" | "guard" | "kernels" | "fuzz" | "ci" if wants_help => show(help::of(command)),
+        "test" | "guard" | "kernels" | "fuzz" | "sanitize" | "ci" if wants_help => {
+            show(help::of(command))
+        }
         "test" => test(rest),
         "guard" => match rest {
             [] => guard::guard(false),
@@ -66,10 +71,11 @@ fn main() -> ExitCode {
                 ExitCode::from(2)
             }
         },
+        "sanitize" => sanitize::sanitize(rest),
         "ci" if rest.is_empty() => ci::all(),
         "ci" => usage(&format!("`ci` takes no arguments, got `{}`", rest.join(" "))),
         "help" | "-h" | "--help" => match rest.first().map(String::as_str) {
-            Some(command @ ("test" | "guard" | "kernels" | "fuzz" | "ci")) => {
+            Some(command @ ("test" | "guard" | "kernels" | "fuzz" | "sanitize" | "ci")) => {
                 show(help::of(command))
             }
             Some(command) if LOWLAND.contains(&command) => {
