@@ -78,7 +78,7 @@ pub fn seeds() -> Seeds {
             "refused-file-of-exabytes.tar",
             with(&[sized(EntryType::Regular, "train/cat/x.png", u64::MAX - 600)]),
         ),
-        ("refused-bomb.tar.gz", gzip(&bomb)),
+        ("refused-bomb.tar.xz", xz(&bomb, 1 << 16)),
         (
             "refused-bomb-that-is-skipped.tar.xz",
             xz(&with(&[entry(EntryType::Regular, "notes.md", &zeros)]), 1 << 16),
