@@ -189,7 +189,8 @@ pub enum Error {
         reason: String,
     },
 
-    /// A loss, a gradient, a running statistic or a parameter is infinite or not a number.
+    /// A loss, a gradient, a running statistic, a parameter or state of the optimizer is infinite or not a
+    /// number.
     #[error(transparent)]
     NotFinite(Box<NotFinite>),
 

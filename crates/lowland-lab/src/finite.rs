@@ -5,7 +5,8 @@ use std::path::PathBuf;
 
 use lowland_core::op::{Op, Reduce, ReduceKind};
 use lowland_core::{Buffer, DType, Element, Shape};
-use lowland_models::{NonFinite, ParamStore, store::Arena};
+use lowland_models::{Arena, NonFinite, ParamStore};
+use lowland_optim::ArenaOptimizer;
 
 use crate::Result;
 use crate::console::counted;
@@ -21,9 +22,21 @@ pub enum Fault {
     Statistic(NonFinite),
     /// A parameter, which the update has moved.
     Parameter(NonFinite),
+    /// What the optimizer remembers of a parameter.
+    State {
+        /// The state slot.
+        slot: String,
+        /// Where it is not finite.
+        found: NonFinite,
+    },
 }
 
 impl Fault {
+    /// Whether the update was made: there is no way back from it.
+    pub(crate) fn is_after_update(&self) -> bool {
+        matches!(self, Fault::Parameter(_) | Fault::State { .. })
+    }
+
     fn of(arena: Arena, found: NonFinite) -> Fault {
         match arena {
             Arena::Params => Fault::Parameter(found),
@@ -41,6 +54,9 @@ impl fmt::Display for Fault {
             Fault::Gradient(found) => ("gradient of", found),
             Fault::Statistic(found) => ("running statistic", found),
             Fault::Parameter(found) => ("parameter", found),
+            Fault::State { slot, found: NonFinite { name, index, value } } => {
+                return write!(f, "the state `{slot}` of `{name}` is {value} at {index:?}");
+            }
         };
         let NonFinite { name, index, value } = found;
         write!(f, "the {what} `{name}` is {value} at {index:?}")
@@ -79,12 +95,13 @@ impl fmt::Display for NotFinite {
         write!(f, "{fault}")?;
         match fault {
             Fault::Loss(_) => write!(f, " on the {images} images at")?,
-            Fault::Parameter(_) => f.write_str(", after")?,
+            Fault::Parameter(_) | Fault::State { .. } => f.write_str(", after")?,
             Fault::Gradient(_) | Fault::Statistic(_) => f.write_str(", at")?,
         }
         write!(f, " step {step} (epoch {epoch}, batch {batch}), with learning rate {lr:e}; ")?;
         f.write_str(match (fault, *images) {
             (Fault::Parameter(_), _) => "the update has broken the network",
+            (Fault::State { .. }, _) => "the update has broken the optimizer",
             (_, "training") => "the step was not made, and all parameters are finite",
             _ => "all parameters are finite",
         })?;
@@ -102,50 +119,88 @@ impl fmt::Display for NotFinite {
 impl std::error::Error for NotFinite {}
 
 /// Whether arenas are finite, by their sums: a term that is not finite makes the sum so too.
+///
+/// Only where a sum is not finite are arenas looked through, on the host: finite numbers too can have a
+/// sum beyond all floats.
 #[derive(Debug)]
 pub(crate) struct Sums {
     /// An element for each arena that is looked at together.
     sums: Buffer,
+    host: Vec<f32>,
 }
 
 impl Sums {
-    /// The most arenas that are looked at together.
-    const MOST: usize = 2;
-
-    pub(crate) fn new(store: &ParamStore) -> Result<Sums> {
-        Ok(Sums { sums: store.device().allocate(Self::MOST, DType::F32)? })
+    pub(crate) fn new(store: &ParamStore, optimizer: &ArenaOptimizer) -> Result<Sums> {
+        // Gradients and statistics, or parameters and state.
+        let most = 2.max(1 + optimizer.state_arenas().count());
+        let sums = store.device().allocate(most, DType::F32)?;
+        Ok(Sums { sums, host: vec![0.0; most] })
     }
 
-    /// The first number of some arenas of a store of `f32` that is not finite. Waits for what was
-    /// handed to the device before.
-    ///
-    /// Only where a sum is not finite are arenas looked through, on the host: finite numbers too can
-    /// have a sum beyond all floats.
-    pub(crate) fn find_non_finite(
-        &self,
+    /// The first gradient or running statistic that is not finite. Waits for the backward pass.
+    pub(crate) fn fault_of_gradients(&mut self, store: &ParamStore) -> Result<Option<Fault>> {
+        if self.are_finite(store, [store.grads(), store.stats()].into_iter())? {
+            return Ok(None);
+        }
+        first_fault(store, &[Arena::Grads, Arena::Stats])
+    }
+
+    /// The first parameter or state of the optimizer that is not finite. Waits for the update.
+    pub(crate) fn fault_of_update(
+        &mut self,
         store: &ParamStore,
-        arenas: &[Arena],
+        optimizer: &ArenaOptimizer,
     ) -> Result<Option<Fault>> {
-        let device = store.device();
-        let mut arenas = arenas.to_vec();
-        arenas.retain(|arena| !store.arena(*arena).is_empty());
-        for (i, arena) in arenas.iter().enumerate() {
-            let terms = store.arena(*arena);
-            let sum = Reduce::new(ReduceKind::Sum, Shape::new(&[terms.len()]), &[0])?;
-            device.run(&Op::Reduce(sum), &[terms], &[&self.sums.slice(i, 1)?])?;
+        let arenas = [store.params()].into_iter().chain(optimizer.state_arenas());
+        if self.are_finite(store, arenas)? {
+            return Ok(None);
         }
-        let mut sums = [0f32; Self::MOST];
-        let sums = &mut sums[..arenas.len()];
-        device.download(&self.sums.slice(0, sums.len())?, f32::host_mut(sums))?;
-        for (arena, sum) in arenas.into_iter().zip(sums) {
-            if !sum.is_finite()
-                && let Some(found) = store.first_non_finite(arena)?
-            {
-                return Ok(Some(Fault::of(arena, found)));
-            }
+        match first_fault(store, &[Arena::Params])? {
+            Some(fault) => Ok(Some(fault)),
+            None => first_of_state(store, optimizer),
         }
-        Ok(None)
     }
+
+    /// Whether the sums of these arenas of `f32` are finite.
+    fn are_finite<'a>(
+        &mut self,
+        store: &ParamStore,
+        arenas: impl Iterator<Item = &'a Buffer>,
+    ) -> Result<bool> {
+        let device = store.device();
+        let mut count = 0;
+        for terms in arenas.filter(|arena| !arena.is_empty()) {
+            let sum = Reduce::new(ReduceKind::Sum, Shape::new(&[terms.len()]), &[0])?;
+            device.run(&Op::Reduce(sum), &[terms], &[&self.sums.slice(count, 1)?])?;
+            count += 1;
+        }
+        let sums = &mut self.host[..count];
+        device.download(&self.sums.slice(0, count)?, f32::host_mut(sums))?;
+        Ok(sums.iter().all(|sum| sum.is_finite()))
+    }
+}
+
+/// The first number of these arenas that is not finite.
+fn first_fault(store: &ParamStore, arenas: &[Arena]) -> Result<Option<Fault>> {
+    for arena in arenas {
+        if let Some(found) = store.first_non_finite(*arena)? {
+            return Ok(Some(Fault::of(*arena, found)));
+        }
+    }
+    Ok(None)
+}
+
+/// The first number of the optimizer's state that is not finite.
+fn first_of_state(store: &ParamStore, optimizer: &ArenaOptimizer) -> Result<Option<Fault>> {
+    let state = optimizer.state_dict::<f32>()?;
+    let fault = store.entries().iter().find_map(|entry| {
+        state.params.get(&*entry.name)?.slots.iter().find_map(|(slot, values)| {
+            let values: Vec<f64> = values.iter().map(|&value| f64::from(value)).collect();
+            let found = NonFinite::first(&entry.name, &entry.shape, &values)?;
+            Some(Fault::State { slot: slot.clone(), found })
+        })
+    });
+    Ok(fault)
 }
 
 #[cfg(test)]
@@ -201,5 +256,9 @@ mod tests {
             at(Fault::Statistic(weight(f64::NAN)), "training", None)
                 .starts_with("the running statistic `layer1.0.conv1.weight` is NaN at ")
         );
+        let state = Fault::State { slot: "adam.v".into(), found: weight(f64::INFINITY) };
+        assert!(at(state, "training", None).starts_with(
+            "the state `adam.v` of `layer1.0.conv1.weight` is inf at [0, 2, 1, 1], after step 48"
+        ));
     }
 }

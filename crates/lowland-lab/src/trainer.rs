@@ -2,7 +2,7 @@
 
 use lowland_core::op::{Accumulate, Op};
 use lowland_core::{Buffer, Clock, DType, Element};
-use lowland_models::{Arena, CrossEntropy, Model, Pass, Role};
+use lowland_models::{CrossEntropy, Model, Pass, Role};
 use lowland_optim::deformation::DeformedLoss;
 use lowland_optim::{ArenaOptimizer, ArenaParam, GroupSpec, OptimizerState};
 use lowland_tensor::{Device, Tensor};
@@ -22,7 +22,8 @@ pub struct Scored {
     pub correct: usize,
     /// f'(L), which the gradients of the step were multiplied by; none without a deformation.
     pub slope: Option<f64>,
-    /// The first that was not finite, of loss, gradients, running statistics and parameters.
+    /// The first that was not finite, of loss, gradients, running statistics, parameters and the
+    /// optimizer's state.
     pub fault: Option<Fault>,
 }
 
@@ -98,7 +99,7 @@ impl Trainer {
         let optimizer =
             ArenaOptimizer::new(backend, DType::F32, store.params().len(), params, groups)?;
         let loss = CrossEntropy { label_smoothing };
-        let (sums, logits) = (Sums::new(&model.store)?, Vec::new());
+        let (sums, logits) = (Sums::new(&model.store, &optimizer)?, Vec::new());
         let (deformation, kept_stats) = (None, None);
         Ok(Trainer { device, model, optimizer, loss, deformation, sums, kept_stats, logits })
     }
@@ -182,8 +183,8 @@ impl Trainer {
     ///
     /// Where the loss, a gradient or a running statistic is not finite, [`Scored::fault`] says so, and
     /// neither parameters nor the optimizer have changed; running statistics have, except
-    /// [where they are kept](Trainer::with_kept_statistics). Where a parameter is not finite after the
-    /// update, it says that.
+    /// [where they are kept](Trainer::with_kept_statistics). Where a parameter or the optimizer's state is
+    /// not finite after the update, it says that.
     ///
     /// # Errors
     /// Whatever the network, the backend and the optimizer say.
@@ -212,7 +213,7 @@ impl Trainer {
         if scored.fault.is_none() {
             scored.slope = self.deformation.as_ref().map(|d| d.slope(scored.loss, clock));
             loss.backward_scaled(scored.slope.unwrap_or(1.0))?;
-            scored.fault = self.sums.find_non_finite(store, &[Arena::Grads, Arena::Stats])?;
+            scored.fault = self.sums.fault_of_gradients(store)?;
         }
         if scored.fault.is_some() {
             if let Some(kept) = &self.kept_stats {
@@ -220,7 +221,7 @@ impl Trainer {
             }
         } else {
             self.optimizer.step(clock, store.params(), store.grads())?;
-            scored.fault = self.sums.find_non_finite(store, &[Arena::Params])?;
+            scored.fault = self.sums.fault_of_update(store, &self.optimizer)?;
         }
         Ok(scored)
     }

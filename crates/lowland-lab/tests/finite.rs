@@ -151,3 +151,19 @@ fn a_step_that_was_not_made_leaves_every_bit_as_if_it_had_not_been_tried() {
         assert!(bits(&trained) == bits(&other), "{recipe}");
     }
 }
+
+#[test]
+fn a_second_moment_that_overflows_does_not_freeze_a_parameter_in_silence() {
+    // Gradients of some 1e22 are finite, and their squares are not: Adam would divide by infinity.
+    let mut trainer = trainer("learning_rate = 0.1\nadam = {}");
+    let deformation: DeformationConfig =
+        toml::from_str("atan_power = { a = 0.0, b = 1.0, g = 1.0, z = 1e24 }").unwrap();
+    trainer.deform(deformation.build(1.0, None).unwrap(), 1);
+    let scored = step(&mut trainer, &pixels(1.0, None), 0.1);
+    let Some(Fault::State { slot, found }) = &scored.fault else { panic!("{scored:?}") };
+    assert!(scored.loss.is_finite());
+    assert_eq!(found.value, f64::INFINITY);
+    let state = trainer.optimizer().state_dict::<f32>().unwrap();
+    let values = &state.params[&*found.name].slots[slot];
+    assert!(values.iter().any(|value| value.is_infinite()));
+}

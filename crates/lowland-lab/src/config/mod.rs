@@ -129,8 +129,8 @@ impl Default for TrainConfig {
     }
 }
 
-/// What is done where a number of a training step is not finite. A parameter that is not stops the run in
-/// any case.
+/// What is done where a number of a training step is not finite. A parameter or state of the optimizer that
+/// is not stops the run in any case.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum OnNonFinite {

@@ -52,7 +52,7 @@ impl Run {
     ///
     /// # Errors
     /// [`Error::NotFinite`](crate::Error::NotFinite) where the config does not allow it, or not once
-    /// more; where a parameter is not finite; and where the epoch ends without a step that was made.
+    /// more; where it is a parameter or state of the optimizer; and where the epoch ends without a step that was made.
     pub(super) fn skip(
         &mut self,
         fault: Fault,
@@ -64,7 +64,7 @@ impl Run {
             OnNonFinite::SkipAndLower(policy)
                 if self.progress.skips.steps.len() < policy.at_most =>
             {
-                Some(policy.factor).filter(|_| !matches!(fault, Fault::Parameter(_)))
+                Some(policy.factor).filter(|_| !fault.is_after_update())
             }
             _ => None,
         };

@@ -29,6 +29,15 @@ pub struct NonFinite {
     pub value: f64,
 }
 
+impl NonFinite {
+    /// The first NaN or infinity among the elements of a tensor, in row-major order.
+    #[must_use]
+    pub fn first(name: &Arc<str>, shape: &Shape, values: &[f64]) -> Option<NonFinite> {
+        let at = values.iter().position(|value| !value.is_finite())?;
+        Some(NonFinite { name: name.clone(), index: index_of(at, shape), value: values[at] })
+    }
+}
+
 impl ParamStore {
     /// One of its arenas.
     #[must_use]
@@ -48,9 +57,7 @@ impl ParamStore {
     pub fn first_non_finite(&self, arena: Arena) -> Result<Option<NonFinite>> {
         let values = Values::download(&*self.device, self.arena(arena))?.to_f64();
         let find = |name: &Arc<str>, shape: Shape, offset: usize| {
-            let values = &values[offset..offset + shape.len()];
-            let at = values.iter().position(|value| !value.is_finite())?;
-            Some(NonFinite { name: name.clone(), index: index_of(at, &shape), value: values[at] })
+            NonFinite::first(name, &shape, &values[offset..offset + shape.len()])
         };
         Ok(match arena {
             Arena::Params | Arena::Grads => {

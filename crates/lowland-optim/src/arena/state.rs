@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use lowland_core::{Error as CoreError, Real};
+use lowland_core::{Buffer, Error as CoreError, Real};
 
 use super::ArenaOptimizer;
 use crate::error::Result;
@@ -11,6 +11,11 @@ use crate::state_mismatch::StateMismatch;
 use crate::together::Memory;
 
 impl ArenaOptimizer {
+    /// The arenas of the state: each slot of each group.
+    pub fn state_arenas(&self) -> impl Iterator<Item = &Buffer> {
+        self.arenas.iter().flat_map(|arena| &arena.slots)
+    }
+
     /// A copy of the state by the names of the parameters, for a checkpoint.
     ///
     /// # Errors
