@@ -53,11 +53,12 @@ pub(crate) fn supports(op: &Op, dtype: DType) -> bool {
 
 /// The bytes of scratch memory of an op that takes much.
 pub(crate) fn scratch_bytes<T: Scalar>(op: &Op, isa: Isa) -> usize {
-    let conv = |op, pass| conv2d::scratch_len::<T>(isa, op, pass) * size_of::<T>();
+    let conv = |op, pass| conv2d::scratch_len::<T>(isa, op, pass).saturating_mul(size_of::<T>());
     match op {
         Op::Conv2d(op) => conv(op, Pass::Forward),
         Op::Conv2dStatistics(op) => {
-            conv(op, Pass::Forward) + conv2d::statistics_len::<T>(isa, op) * size_of::<f64>()
+            let statistics = conv2d::statistics_len::<T>(isa, op).saturating_mul(size_of::<f64>());
+            conv(op, Pass::Forward).saturating_add(statistics)
         }
         Op::Conv2dGradInput(op) => conv(op, Pass::GradInput),
         Op::Conv2dGradWeight(op) => conv(op, Pass::GradWeight),

@@ -55,7 +55,7 @@ pub(crate) fn statistics_len<T: Scalar>(isa: Isa, op: &Conv2d) -> usize {
     let (channels, outputs) = (op.out_channels, op.y().len());
     let chunk = direct::task_len::<T>(isa, op)
         .unwrap_or_else(|| statistics::block_rows(channels) * channels);
-    outputs.div_ceil(chunk.max(1)) * 2 * channels
+    outputs.div_ceil(chunk.max(1)).saturating_mul(2).saturating_mul(channels)
 }
 
 /// `y`, `[N, H', W', O]`, from `x`, `[N, H, W, I]`, and `w`, `[O, I / groups, kh, kw]`.
