@@ -234,6 +234,7 @@ fn eigenvalues_along_the_run_are_at_each_epoch_that_was_kept() {
     assert_eq!([found.along[0].lr, found.along[1].lr], rates);
     // The weights of epoch 2, as if the run had ended there.
     let end = run.folder.join("weights.safetensors");
+    fs::remove_file(run.folder.join("B3SUMS")).unwrap();
     fs::copy(run.folder.join(weights_of(2)), &end).unwrap();
     let before = FlatnessConfig { eigenvalues: 1, along_the_run: false, ..config.clone() };
     assert_eq!(measure(&run, &before).unwrap().eigenvalues[0], found.along[0].eigenvalue);
@@ -262,6 +263,8 @@ fn weights_that_are_not_those_of_the_run_are_refused() {
         assert_eq!(error.exit_code(), 2, "{message}");
     };
     fs::write(&weights, &whole[..whole.len() / 2]).unwrap();
+    says(&run, &["weights.safetensors` is damaged", "`B3SUMS` says"]);
+    fs::remove_file(path.join("B3SUMS")).unwrap();
     says(&run, &["weights.safetensors` is damaged", "not a complete safetensors file"]);
     fs::remove_file(&weights).unwrap();
     says(&run, &["cannot read", "weights.safetensors", "check the path"]);

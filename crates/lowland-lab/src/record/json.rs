@@ -73,19 +73,19 @@ pub struct RunJson {
     pub seeds: usize,
     /// The accuracies.
     pub results: Option<Results>,
-    /// As in [`Outcome`].
+    /// As in [`Outcome`](crate::Outcome).
     pub initial_loss: Option<f64>,
-    /// As in [`Outcome`]; absent where no step was skipped.
+    /// As in [`Outcome`](crate::Outcome); absent where no step was skipped.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub skipped_steps: Vec<SkippedStep>,
-    /// As in [`Outcome`].
+    /// As in [`Outcome`](crate::Outcome).
     pub input_noise: Vec<NoiseScore>,
-    /// As in [`Outcome`].
+    /// As in [`Outcome`](crate::Outcome).
     #[serde(default)]
     pub calibration: Option<Calibration>,
-    /// As in [`Outcome`].
+    /// As in [`Outcome`](crate::Outcome).
     pub schemes: Option<Vec<SchemeInfo>>,
-    /// As in [`Outcome`].
+    /// As in [`Outcome`](crate::Outcome).
     pub memory: Option<Memory>,
 }
 
