@@ -77,6 +77,7 @@ pub fn commit_of(folder: &Path) -> Option<Commit> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Utc {
     seconds: u64,
+    nanos: u32,
 }
 
 /// The last second of the year 9999, behind which RFC 3339 has no years.
@@ -93,13 +94,13 @@ impl Utc {
     /// these years.
     fn of(time: SystemTime) -> Utc {
         let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-        Utc { seconds: since_1970.as_secs().min(LAST_SECOND) }
+        Utc { seconds: since_1970.as_secs().min(LAST_SECOND), nanos: since_1970.subsec_nanos() }
     }
 
-    /// Seconds since 1970.
+    /// Seconds since 1970, to a microsecond.
     #[must_use]
-    pub fn seconds(self) -> u64 {
-        self.seconds
+    pub fn seconds(self) -> f64 {
+        self.seconds as f64 + f64::from(self.nanos) / 1e9
     }
 
     /// Year, month, day, hour, minute, second.
@@ -142,13 +143,13 @@ mod tests {
 
     #[test]
     fn moments_are_those_of_the_calendar() {
-        let at = |seconds| Utc { seconds }.rfc3339();
+        let at = |seconds| Utc { seconds, nanos: 0 }.rfc3339();
         assert_eq!(at(0), "1970-01-01T00:00:00Z");
         assert_eq!(at(951_782_399), "2000-02-28T23:59:59Z");
         assert_eq!(at(951_782_400), "2000-02-29T00:00:00Z");
         assert_eq!(at(1_234_567_890), "2009-02-13T23:31:30Z");
         assert_eq!(at(4_102_444_800), "2100-01-01T00:00:00Z");
-        assert_eq!(Utc { seconds: 1_234_567_890 }.compact(), "20090213T233130Z");
+        assert_eq!(Utc { seconds: 1_234_567_890, nanos: 0 }.compact(), "20090213T233130Z");
     }
 
     #[test]

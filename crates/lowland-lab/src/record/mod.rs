@@ -195,7 +195,7 @@ impl Record {
 
 /// The time of the wall clock, in seconds since 1970: to be written down, never to be reckoned with.
 pub(crate) fn now() -> f64 {
-    Utc::now().seconds() as f64
+    Utc::now().seconds()
 }
 
 fn metrics_lines(epochs: &[EpochMetrics]) -> Result<String> {
