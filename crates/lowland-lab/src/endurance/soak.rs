@@ -216,7 +216,9 @@ impl Soaking<'_> {
         match below(&mut self.rng, 12) {
             0 => {
                 training.interrupt();
-                return training.wait(&Stop::default()).map(Some);
+                let exit = training.wait(&Stop::default())?;
+                // One that does not listen to signals yet is ended by it, and has nothing to save.
+                return Ok(exit.code.is_some().then_some(exit));
             }
             1 => self.keep_out(folder)?,
             _ => {}

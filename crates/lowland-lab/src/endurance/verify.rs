@@ -91,7 +91,6 @@ fn killed(ground: &Ground, folder: &Path, stop: &Stop) -> Result<usize> {
         while kills < KILLS && training.wait_for(LOOK)?.is_none() {
             let place = places(folder)?.pop();
             if place > newest {
-                newest = place;
                 // Not at the checkpoint itself: some steps are lost.
                 training.wait_for(LOOK)?;
                 break;
@@ -107,6 +106,8 @@ fn killed(ground: &Ground, folder: &Path, stop: &Stop) -> Result<usize> {
             return Ok(kills);
         }
         kills += 1;
+        // What it wrote before it was gone is no sign of the next one.
+        newest = places(folder)?.pop();
     }
 }
 
