@@ -43,6 +43,9 @@ impl Checksums {
             }
             Err(error) => return Err(Error::file("read", &path)(error)),
         };
+        if !text.ends_with('\n') {
+            return Err(Error::Damaged { path, problem: "its end is missing".into() });
+        }
         let parse = |(i, line): (usize, &str)| {
             let pair = line.split_once("  ").filter(|(sum, _)| sum.len() == 64);
             pair.map(|(sum, name)| (name.to_string(), sum.to_string())).ok_or_else(|| {
@@ -125,6 +128,14 @@ mod tests {
                 names.iter().try_for_each(|name| sums.file(folder, name).map(drop))
             });
             assert!(read.is_err(), "bit {bit}");
+        }
+        for bytes in 0..whole.len() {
+            fs::write(folder.join(FILE), &whole[..bytes]).unwrap();
+            let read = Checksums::read(folder).and_then(|sums| {
+                let sums = sums.unwrap();
+                names.iter().try_for_each(|name| sums.file(folder, name).map(drop))
+            });
+            assert!(read.is_err(), "cut off after {bytes} bytes");
         }
     }
 }
